@@ -1,0 +1,1 @@
+"""Clearline's shared kernel: contracts, catalogue, chassis, probes and the command line."""

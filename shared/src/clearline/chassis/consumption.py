@@ -1,0 +1,61 @@
+"""The words that handlers and the chassis share: a received record, a batch, positions, and the two handler shapes."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from clearline.chassis.outcome import Outcome
+from clearline.contracts.event import Event
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An event with the place it was read from. `event` is None for a tombstone on a compacted topic."""
+
+    partition: Partition
+    offset: int
+    key: str
+    event: Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The offsets a batch covers in one partition, dead-lettered and skipped records included."""
+
+    first: int
+    next: int
+    """One past the last: the position to store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one poll, in offset order per partition, and the span they cover in each."""
+
+    records: Sequence[Received]
+    spans: Mapping[Partition, Span]
+
+
+KeyedHandler = Callable[[Received], Awaitable[Outcome]]
+"""Watermark consumption: one record, in order per key, concurrent across keys. May be cancelled at revocation."""
+
+ControlHandler = Callable[[Received], bool]
+"""Sees every record as it is read, ahead of its key's queue; True means that it was a control record and is done."""
+
+BatchHandler = Callable[[Batch], Awaitable[Outcome]]
+"""Batch consumption: one transaction. An exception is classified by `clearline.chassis.retry`."""
+
+
+class Positions(Protocol):
+    """Where a batch consumer's truth about its position lives, when it is not Kafka."""
+
+    async def load(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
+        """Next offset per partition; a partition without one is left out and starts at its beginning."""
+        ...
