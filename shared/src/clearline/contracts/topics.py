@@ -60,7 +60,7 @@ VERIFICATIONS = Topic(
     purpose="What verifications found, step by step and in the end.",
     key="connection id, or test id for unsaved values",
     retention_ms=30 * DAY_MS,
-    producers=("verifier", "gateway"),
+    producers=("verifier",),
     consumers=("gateway",),
     types=(verification.PROGRESSED, verification.VERIFIED, verification.FAILED),
 )
