@@ -1,0 +1,86 @@
+-- What each role may do, row by row. A wrong query shows nothing foreign: policies compare with the request's
+-- environments, and a transaction that never set them sees nothing.
+
+grant select on
+  service_connection_profiles, connection_revisions, verifications, verification_steps, audit
+  to clearline_viewer, clearline_operator, clearline_admin;
+grant select (connection_id, environment, revision, field, key_id, changed_at) on connection_credentials to clearline_viewer;
+grant select on connection_credentials, verification_operator_details to clearline_operator, clearline_admin;
+grant insert, update on service_connection_profiles to clearline_operator, clearline_admin;
+grant insert on connection_revisions, verifications, connection_credentials, outbox, changes, audit
+  to clearline_operator, clearline_admin;
+grant update (discarded_at) on connection_revisions to clearline_operator, clearline_admin;
+grant delete on connection_credentials to clearline_operator, clearline_admin;
+grant select (id, name, role, environments, created_at, created_by, expires_at, revoked_at, last_used_at)
+  on tokens to clearline_admin;
+grant insert on tokens to clearline_admin;
+grant update (revoked_at) on tokens to clearline_admin;
+
+grant select, update (outcome, completed_at, expires_at, failure) on verifications to clearline_projector;
+grant select, insert on verification_steps, verification_operator_details, inbox to clearline_projector;
+grant select, insert, update on positions, connection_sequences to clearline_projector;
+grant select on service_connection_profiles, connection_revisions, connection_credentials to clearline_projector;
+grant insert on outbox, changes to clearline_projector;
+
+grant select, update, delete on outbox to clearline_relay;
+grant insert on outbox, changes, verifications, audit, verification_operator_details to clearline_relay;
+grant select on changes, service_connection_profiles, connection_revisions, connection_credentials to clearline_relay;
+grant select, update (outcome, completed_at, expires_at, failure) on verifications to clearline_relay;
+grant execute on function maintain_partitions(timestamptz) to clearline_relay;
+revoke execute on function maintain_partitions(timestamptz) from public;
+
+grant select on
+  service_connection_profiles, connection_revisions, verifications, verification_steps, verification_operator_details,
+  positions, inbox, connection_sequences, changes, audit
+  to clearline_reader;
+grant select (id, topic, key, created_at, parked_at, parked_why) on outbox to clearline_reader;
+grant select (connection_id, environment, revision, field, key_id, changed_at) on connection_credentials to clearline_reader;
+grant select (id, name, role, environments, created_at, created_by, expires_at, revoked_at, last_used_at)
+  on tokens to clearline_reader;
+
+do $$
+declare
+  scoped text;
+begin
+  foreach scoped in array array[
+    'service_connection_profiles', 'connection_revisions', 'connection_credentials', 'verifications',
+    'verification_steps', 'verification_operator_details'
+  ] loop
+    execute format('alter table %I enable row level security', scoped);
+    execute format('alter table %I force row level security', scoped);
+    execute format(
+      'create policy request_scope on %I to clearline_viewer, clearline_operator, clearline_admin '
+      'using (environment = any ((select request_environments())::text[])) '
+      'with check (environment = any ((select request_environments())::text[]))', scoped);
+    execute format(
+      'create policy workers on %I to clearline_projector, clearline_relay using (true) with check (true)', scoped);
+    execute format('create policy lookers on %I for select to clearline_reader using (true)', scoped);
+    execute format('create policy owner on %I to %I using (true) with check (true)', scoped, current_user);
+  end loop;
+end
+$$;
+
+alter table audit enable row level security;
+alter table audit force row level security;
+create policy audit_read on audit for select to clearline_viewer, clearline_operator, clearline_admin
+  using (environment = any ((select request_environments())::text[]));
+create policy audit_read_unscoped on audit for select to clearline_admin using (environment is null);
+create policy audit_write on audit for insert to clearline_operator, clearline_admin
+  with check (principal = request_principal()
+              and (environment is null or environment = any ((select request_environments())::text[])));
+create policy audit_workers on audit for insert to clearline_relay with check (true);
+create policy lookers on audit for select to clearline_reader using (true);
+
+alter table tokens enable row level security;
+alter table tokens force row level security;
+-- An admin hands out no more than it has, and manages only tokens within its own environments.
+create policy tokens_admin on tokens to clearline_admin
+  using (environments <@ (select request_environments())::text[])
+  with check (environments <@ (select request_environments())::text[]);
+create policy lookers on tokens for select to clearline_reader using (true);
+do $$
+begin
+  execute format('create policy owner on audit to %I using (true) with check (true)', current_user);
+  execute format('create policy owner on tokens to %I using (true) with check (true)', current_user);
+end
+$$;
