@@ -1,0 +1,55 @@
+"""Puts bounded values into the catalogue's sentences. Whatever is passed, a sentence comes out."""
+
+import re
+from collections.abc import Mapping
+from math import isfinite
+
+from clearline.catalogue.entry import Variable
+
+NOT_KNOWN = "(not known)"
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\u2027\u202f-\u2065\u2070-\ud7ff\uf900-\ufffd]+")
+"""Control characters, line breaks and direction marks: they could forge a second line or hide the end of one."""
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """Names of the variables that a sentence wants."""
+    return frozenset(_PLACEHOLDER.findall(text))
+
+
+def fill(text: str, values: Mapping[str, object], variables: Mapping[str, Variable]) -> str:
+    """The sentence with its values; one that is missing, of a wrong type or out of bounds reads `(not known)`."""
+
+    def value_of(match: re.Match[str]) -> str:
+        name = match.group(1)
+        variable = variables.get(name)
+        shown = None if variable is None else _shown(values.get(name), variable)
+        return NOT_KNOWN if shown is None else shown
+
+    return _PLACEHOLDER.sub(value_of, text)
+
+
+def plain(text: str, max_length: int) -> str:
+    """Text on one line without control characters, at most `max_length` characters long."""
+    clean = _UNPRINTABLE.sub(" ", text[: max_length + 1]).strip()
+    return clean if len(clean) <= max_length else clean[: max_length - 1] + "…"
+
+
+def _shown(value: object, variable: Variable) -> str | None:
+    match variable.type, value:
+        case _, None | bool():
+            return None
+        case "text", str():
+            return plain(value, variable.max_length) or None
+        case "integer", int():
+            return str(value) if _within(value, variable) else None
+        case "number", int() | float():
+            return f"{value:g}" if _within(value, variable) else None
+        case _:
+            return None
+
+
+def _within(value: float, variable: Variable) -> bool:
+    above = variable.minimum is None or value >= variable.minimum
+    below = variable.maximum is None or value <= variable.maximum
+    return isfinite(value) and above and below
