@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from math import isfinite
 
 from clearline.catalogue.entry import Variable
 
 NOT_KNOWN = "(not known)"
+LARGEST = 10**15
+"""No count, port or duration is beyond it, and the digits of a larger one would make a sentence unreadable."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\u2027\u202f-\u2065\u2070-\ud7ff\uf900-\ufffd]+")
 """Control characters, line breaks and direction marks: they could forge a second line or hide the end of one."""
@@ -35,6 +36,11 @@ def plain(text: str, max_length: int) -> str:
     return clean if len(clean) <= max_length else clean[: max_length - 1] + "…"
 
 
+def number(value: float) -> str:
+    """A number as people write it: whole ones in full, others with at most six significant digits."""
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
 def _shown(value: object, variable: Variable) -> str | None:
     match variable.type, value:
         case _, None | bool():
@@ -44,7 +50,7 @@ def _shown(value: object, variable: Variable) -> str | None:
         case "integer", int():
             return str(value) if _within(value, variable) else None
         case "number", int() | float():
-            return f"{value:g}" if _within(value, variable) else None
+            return number(value) if _within(value, variable) else None
         case _:
             return None
 
@@ -52,4 +58,4 @@ def _shown(value: object, variable: Variable) -> str | None:
 def _within(value: float, variable: Variable) -> bool:
     above = variable.minimum is None or value >= variable.minimum
     below = variable.maximum is None or value <= variable.maximum
-    return isfinite(value) and above and below
+    return abs(value) <= LARGEST and above and below
