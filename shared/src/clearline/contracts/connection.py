@@ -1,12 +1,11 @@
 """A connection as it travels: its whole state after each change, so that the newest record of a key is enough."""
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
-from clearline.contracts.event import Body, EventType
+from clearline.contracts.event import Body, EventType, Moment
 
 Environment = Literal["development", "staging", "production"]
 ENVIRONMENTS: tuple[Environment, ...] = ("development", "staging", "production")
@@ -19,7 +18,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     sealed: str
     """Encapsulated key and ciphertext, base64url without padding."""
-    changed_at: datetime
+    changed_at: Moment
 
 
 class BeatPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +54,7 @@ class ConnectionState(Body, frozen=True, kw_only=True):
     """The newest revision; equal to `live` when nothing is staged."""
     live: Revision | None = None
     """The revision that is active, if any."""
-    changed_at: datetime
+    changed_at: Moment
     changed_by: str
 
 
@@ -66,7 +65,7 @@ class ConnectionRetired(Body, frozen=True, kw_only=True):
     name: str
     environment: Environment
     kind: str
-    changed_at: datetime
+    changed_at: Moment
     changed_by: str
 
 

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 SOURCE_PREFIX = "/clearline/"
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time with its offset from UTC (RFC 3339); one without is refused, for nobody knows when it was."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

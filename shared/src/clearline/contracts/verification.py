@@ -1,13 +1,12 @@
 """The verification of one revision (or of unsaved values): asked for, step by step, and its one end."""
 
-from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from clearline.contracts.connection import Envelope, Environment
-from clearline.contracts.event import Body, EventType
+from clearline.contracts.event import Body, EventType, Moment
 
 StepName = Literal["resolve", "connect", "tls", "authenticate", "authorize", "exercise"]
 STEPS: tuple[StepName, ...] = ("resolve", "connect", "tls", "authenticate", "authorize", "exercise")
@@ -58,7 +57,7 @@ class VerificationRequested(Body, frozen=True, kw_only=True):
     envelopes: dict[str, Envelope] = {}
     why: Why
     requested_by: str
-    deadline: datetime
+    deadline: Moment
     """After it the request is answered `VERIFICATION_OVERDUE` without dialling."""
 
 
