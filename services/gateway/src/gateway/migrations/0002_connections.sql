@@ -20,14 +20,17 @@ create table service_connection_profiles (
   updated_at            timestamptz not null,
   updated_by            text not null,
   retired_at            timestamptz,
+  tombstoned_at         timestamptz,                             -- seven days later: gone from the compacted topic
   unique (id, environment),
   constraint active_has_live_revision
     check (lifecycle <> 'active' or (live_revision is not null and live_verification_id is not null)),
-  constraint retired_has_time check ((lifecycle = 'retired') = (retired_at is not null))
+  constraint retired_has_time check ((lifecycle = 'retired') = (retired_at is not null)),
+  constraint only_retired_is_gone check (tombstoned_at is null or lifecycle = 'retired')
 );
 create unique index one_name_per_environment
   on service_connection_profiles (environment, name) where lifecycle <> 'retired';
 create index profiles_by_creation on service_connection_profiles (created_at, id);
+create index profiles_to_bury on service_connection_profiles (retired_at) where lifecycle = 'retired' and tombstoned_at is null;
 
 create table connection_revisions (
   connection_id  uuid not null,
@@ -82,6 +85,24 @@ create unique index one_pending_verification on verifications (connection_id, re
 create index verifications_by_connection on verifications (connection_id, requested_at desc, id desc);
 create index verifications_by_end on verifications (connection_id, revision, completed_at desc);
 create index verifications_pending on verifications (deadline) where outcome = 'pending';
+
+create function keep_ended_verification() returns trigger language plpgsql as $$
+begin
+  raise exception 'verification % has ended and never changes again; a renewal is a new row', old.id
+    using errcode = 'restrict_violation';
+end
+$$;
+create trigger verification_ends_once before update or delete on verifications
+  for each row when (old.outcome <> 'pending') execute function keep_ended_verification();
+
+-- Takes the lock that commands take, for logins which may read connections but not change them.
+create function lock_connection(locked_id uuid) returns void
+  language plpgsql security definer set search_path = pg_catalog, public as $$
+begin
+  perform 1 from public.service_connection_profiles where id = locked_id for update;
+end
+$$;
+revoke all on function lock_connection(uuid) from public;
 
 alter table service_connection_profiles
   add constraint live_revision_was_proven

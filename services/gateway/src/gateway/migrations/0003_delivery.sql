@@ -11,6 +11,7 @@ create table outbox (
   parked_why  text
 );
 create index outbox_parked on outbox (topic, key) where parked_at is not null;
+alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);  -- a queue: mostly dead rows
 
 create function announce_outbox() returns trigger language plpgsql as $$
 begin
@@ -45,10 +46,12 @@ create table connection_sequences (
   sequence       bigint not null
 );
 
+create sequence changes_id;
+
 -- Notices for live pages: readers take xid < pg_snapshot_xmin(pg_current_snapshot()) in order of (xid, id).
 create table changes (
   at             timestamptz not null default clock_timestamp(),
-  id             bigint generated always as identity,
+  id             bigint not null default nextval('changes_id'),  -- identity columns of partitioned tables came with 17
   xid            xid8 not null default pg_current_xact_id(),
   type           text not null,
   connection_id  uuid,
@@ -66,40 +69,60 @@ end
 $$;
 create trigger changes_announced after insert on changes for each statement execute function announce_changes();
 
--- Makes the partitions for the coming time and drops those past their retention. Called by the clock.
-create function maintain_partitions(as_of timestamptz) returns void
-  language plpgsql security definer set search_path = pg_catalog, public as $$
+create table inbox_other partition of inbox default;      -- an event dated far outside still finds a place
+create table changes_other partition of changes default;
+
+-- The partitions that should exist at a moment, and the bounds of each.
+create function wanted_partitions(as_of timestamptz)
+  returns table (parent text, name text, lower_bound text, upper_bound text)
+  language sql stable set timezone = 'UTC' as $$
+  select 'inbox', 'inbox_' || to_char(day, 'YYYYMMDD'), (day::date)::text, (day::date + 1)::text
+    from generate_series(date_trunc('day', as_of) - interval '31 days', as_of + interval '7 days', interval '1 day') as day
+  union all
+  select 'changes', 'changes_' || to_char(hour, 'YYYYMMDDHH24'), hour::text, (hour + interval '1 hour')::text
+    from generate_series(date_trunc('hour', as_of) - interval '24 hours', as_of + interval '48 hours', interval '1 hour') as hour
+$$;
+
+-- Makes what is missing and drops what is past its retention, at most `at_most` of both; returns how many it did.
+-- Made beside the parent and attached, so that readers and writers of the parent wait for an instant only; whoever
+-- cannot get the lock at once gives up and comes again, and nobody queues behind it.
+create function maintain_partitions(as_of timestamptz, at_most integer default 1) returns integer
+  language plpgsql security definer
+  set search_path = pg_catalog, public set timezone = 'UTC' set lock_timeout = '500ms' as $$
 declare
-  moment timestamptz;
-  lower_bound timestamptz;
-  old record;
+  wanted record;
+  old text;
+  bounded_by text;
+  done integer := 0;
 begin
-  -- One at a time; a second caller finds everything made.
   perform pg_advisory_xact_lock(hashtext('clearline.maintain_partitions'));
-  for moment in select generate_series(as_of - interval '31 days', as_of + interval '7 days', interval '1 day') loop
-    lower_bound := date_trunc('day', moment at time zone 'UTC') at time zone 'UTC';
-    execute format('create table if not exists public.%I partition of public.inbox for values from (%L) to (%L)',
-      'inbox_' || to_char(moment at time zone 'UTC', 'YYYYMMDD'),
-      (lower_bound at time zone 'UTC')::date, (lower_bound at time zone 'UTC')::date + 1);
-  end loop;
-  for moment in select generate_series(as_of - interval '24 hours', as_of + interval '48 hours', interval '1 hour') loop
-    lower_bound := date_trunc('hour', moment);
-    execute format('create table if not exists public.%I partition of public.changes for values from (%L) to (%L)',
-      'changes_' || to_char(moment at time zone 'UTC', 'YYYYMMDDHH24'), lower_bound, lower_bound + interval '1 hour');
+  for wanted in
+    select w.* from public.wanted_partitions(as_of) w where to_regclass('public.' || w.name) is null
+    order by w.parent, w.name limit at_most
+  loop
+    bounded_by := case wanted.parent when 'inbox' then 'day' else 'at' end;
+    execute format('create table public.%I (like public.%I including defaults including constraints)', wanted.name, wanted.parent);
+    -- What went to the default while nobody made this partition must move, or attaching is refused.
+    execute format('lock table public.%I in access exclusive mode', wanted.parent || '_other');
+    execute format('with moved as (delete from public.%I where %I >= %L and %I < %L returning *) insert into public.%I select * from moved',
+      wanted.parent || '_other', bounded_by, wanted.lower_bound, bounded_by, wanted.upper_bound, wanted.name);
+    execute format('alter table public.%I attach partition public.%I for values from (%L) to (%L)',
+      wanted.parent, wanted.name, wanted.lower_bound, wanted.upper_bound);
+    done := done + 1;
   end loop;
   for old in
     select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-    where (i.inhparent = 'public.inbox'::regclass
-           and c.relname < 'inbox_' || to_char((as_of - interval '31 days') at time zone 'UTC', 'YYYYMMDD')
-           and c.relname ~ '^inbox_\d{8}$')
-       or (i.inhparent = 'public.changes'::regclass
-           and c.relname < 'changes_' || to_char((as_of - interval '24 hours') at time zone 'UTC', 'YYYYMMDDHH24')
-           and c.relname ~ '^changes_\d{10}$')
+    where i.inhparent in ('public.inbox'::regclass, 'public.changes'::regclass)
+      and c.relname < case i.inhparent when 'public.inbox'::regclass
+        then 'inbox_' || to_char(as_of - interval '31 days', 'YYYYMMDD')
+        else 'changes_' || to_char(as_of - interval '24 hours', 'YYYYMMDDHH24') end
+      and c.relname ~ '_[0-9]+$'
+    order by c.relname limit greatest(at_most - done, 0)
   loop
-    execute format('drop table public.%I', old.relname);
+    execute format('drop table public.%I', old);
+    done := done + 1;
   end loop;
+  return done;
 end
 $$;
-create table inbox_other partition of inbox default;      -- an event dated far outside still finds a place
-create table changes_other partition of changes default;
-select maintain_partitions(clock_timestamp());
+select maintain_partitions(clock_timestamp(), 1000);

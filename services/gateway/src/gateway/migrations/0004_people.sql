@@ -19,7 +19,10 @@ create function authenticate(presented_hash bytea)
   returns table (id uuid, name text, role text, environments text[], expired boolean, revoked boolean)
   language sql security definer set search_path = pg_catalog, public as $$
   update public.tokens t set last_used_at = clock_timestamp()
-    where t.hash = presented_hash and (t.last_used_at is null or t.last_used_at < clock_timestamp() - interval '1 minute');
+    where t.id in (
+      select u.id from public.tokens u
+      where u.hash = presented_hash and (u.last_used_at is null or u.last_used_at < clock_timestamp() - interval '1 minute')
+      for update skip locked);  -- one of many requests notes the time; none waits for it
   select t.id, t.name, t.role, t.environments,
          t.expires_at is not null and t.expires_at <= clock_timestamp(), t.revoked_at is not null
     from public.tokens t where t.hash = presented_hash
@@ -41,3 +44,10 @@ create table audit (
   after           jsonb              -- a secret appears as "changed", never as itself or its digest
 );
 create index audit_by_object on audit (object_type, object_id, id desc);
+
+create function keep_audit() returns trigger language plpgsql as $$
+begin
+  raise exception 'the audit may only be inserted into' using errcode = 'restrict_violation';
+end
+$$;
+create trigger audit_stays before update or delete or truncate on audit for each statement execute function keep_audit();

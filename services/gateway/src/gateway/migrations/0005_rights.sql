@@ -6,9 +6,15 @@ grant select on
   to clearline_viewer, clearline_operator, clearline_admin;
 grant select (connection_id, environment, revision, field, key_id, changed_at) on connection_credentials to clearline_viewer;
 grant select on connection_credentials, verification_operator_details to clearline_operator, clearline_admin;
-grant insert, update on service_connection_profiles to clearline_operator, clearline_admin;
-grant insert on connection_revisions, verifications, connection_credentials, outbox, changes, audit
-  to clearline_operator, clearline_admin;
+grant insert on service_connection_profiles to clearline_operator, clearline_admin;
+grant update (name, owner, beat, lifecycle, revision, live_revision, live_verification_id, last_live_revision, sequence,
+              updated_at, updated_by, retired_at)
+  on service_connection_profiles to clearline_operator, clearline_admin;  -- kind and environment never change
+grant insert on connection_revisions, connection_credentials, outbox, changes, audit to clearline_operator, clearline_admin;
+-- Whoever asks for a verification cannot write its outcome.
+grant insert (id, connection_id, environment, revision, why, correlation_id, requested_at, requested_by, deadline)
+  on verifications to clearline_operator, clearline_admin;
+grant usage on sequence changes_id to clearline_operator, clearline_admin, clearline_projector, clearline_relay;
 grant update (discarded_at) on connection_revisions to clearline_operator, clearline_admin;
 grant delete on connection_credentials to clearline_operator, clearline_admin;
 grant select (id, name, role, environments, created_at, created_by, expires_at, revoked_at, last_used_at)
@@ -17,17 +23,22 @@ grant insert on tokens to clearline_admin;
 grant update (revoked_at) on tokens to clearline_admin;
 
 grant select, update (outcome, completed_at, expires_at, failure) on verifications to clearline_projector;
-grant select, insert on verification_steps, verification_operator_details, inbox to clearline_projector;
+grant select, insert, update, delete on verification_steps to clearline_projector;  -- the end tells all steps anew
+grant select, insert on verification_operator_details, inbox to clearline_projector;
 grant select, insert, update on positions, connection_sequences to clearline_projector;
 grant select on service_connection_profiles, connection_revisions, connection_credentials to clearline_projector;
 grant insert on outbox, changes to clearline_projector;
+grant execute on function lock_connection(uuid) to clearline_projector, clearline_relay;
 
 grant select, update, delete on outbox to clearline_relay;
-grant insert on outbox, changes, verifications, audit, verification_operator_details to clearline_relay;
+grant insert on outbox, changes, audit, verification_operator_details to clearline_relay;
+grant insert (id, connection_id, environment, revision, why, correlation_id, requested_at, requested_by, deadline)
+  on verifications to clearline_relay;
+grant update (tombstoned_at) on service_connection_profiles to clearline_relay;
 grant select on changes, service_connection_profiles, connection_revisions, connection_credentials to clearline_relay;
 grant select, update (outcome, completed_at, expires_at, failure) on verifications to clearline_relay;
-grant execute on function maintain_partitions(timestamptz) to clearline_relay;
-revoke execute on function maintain_partitions(timestamptz) from public;
+revoke all on function maintain_partitions(timestamptz, integer) from public;
+grant execute on function maintain_partitions(timestamptz, integer) to clearline_relay;
 
 grant select on
   service_connection_profiles, connection_revisions, verifications, verification_steps, verification_operator_details,

@@ -1,0 +1,1 @@
+"""Read models: one file each, in the table `PROJECTIONS` that names them all."""
