@@ -1,0 +1,1 @@
+"""Connection kinds: what their forms ask, where they dial, and the ladder that proves them."""

@@ -1,0 +1,99 @@
+"""The types that forms are built from: each refuses what would not be what it says, with a code of the catalogue."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_core import PydanticCustomError
+
+from clearline.probes.addresses import MAX_HOST, is_host
+
+MAX_PORT = 65_535
+MAX_TEXT = 255
+MAX_SECRET = 8_192
+
+
+def refuse(code: str, detail: str) -> PydanticCustomError:
+    """What a validator raises: a catalogue code, and a sentence that never holds the value."""
+    return PydanticCustomError(code, "{detail}", {"detail": detail})
+
+
+def has_control_characters(text: str) -> bool:
+    """C0, DEL, C1, line and paragraph separators, and marks that turn the direction of reading."""
+    return any(
+        ord(character) < 0x20  # noqa: PLR2004 - the space
+        or 0x7F <= ord(character) <= 0x9F  # noqa: PLR2004
+        or character in "\u2028\u2029\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+        for character in text
+    )
+
+
+def has_surrogates(text: str) -> bool:
+    """Half of a UTF-16 pair: JSON can spell it, UTF-8 cannot."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _one_line(text: str) -> str:
+    if has_control_characters(text):
+        raise refuse("CONTROL_CHARACTERS", "Holds a control character or a line break; write it on one plain line.")
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise refuse("FIELD_REQUIRED", "Is empty; fill it in.")
+    return text
+
+
+def _host(text: str) -> str:
+    if any(mark in text for mark in "@/\\?#") or text.strip() != text or not is_host(text):
+        raise refuse("FIELD_FORMAT", "Is no host; write a name such as db.example.com or an address, nothing else.")
+    return text
+
+
+def _port(number: int) -> int:
+    if not 1 <= number <= MAX_PORT:
+        raise refuse("PORT_OUT_OF_RANGE", f"Must be a port from 1 to {MAX_PORT}.")
+    return number
+
+
+def _secret(secret: SecretStr) -> SecretStr:
+    _one_line(_filled(secret.get_secret_value()))
+    return secret
+
+
+def _certificates(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        raise refuse("SECRET_IN_PUBLIC_FIELD", "Holds a private key; give certificates only.")
+    if not text.strip().startswith("-----BEGIN CERTIFICATE-----") or has_control_characters(text.replace("\n", "")):
+        raise refuse("FIELD_FORMAT", "Is no PEM certificate; it begins with -----BEGIN CERTIFICATE-----.")
+    return text
+
+
+Line = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_one_line), AfterValidator(_filled)]
+"""Any text on one line."""
+
+Host = Annotated[
+    str,
+    Field(title="Host", max_length=MAX_HOST, examples=["db.example.com"]),
+    AfterValidator(_one_line),
+    AfterValidator(_filled),
+    AfterValidator(_host),
+]
+Port = Annotated[
+    int,
+    Field(title="Port", json_schema_extra={"minimum": 1, "maximum": MAX_PORT}),
+    AfterValidator(_port),
+]
+Secret = Annotated[SecretStr, Field(max_length=MAX_SECRET), AfterValidator(_secret)]
+
+Certificates = Annotated[
+    str,
+    Field(
+        title="Certificate authority",
+        description="Certificates (PEM) to trust beside the public authorities, for services with a private one.",
+        max_length=32_768,
+        json_schema_extra={"contentMediaType": "application/x-pem-file"},
+    ),
+    AfterValidator(lambda text: text.replace("\r\n", "\n")),
+    AfterValidator(_certificates),
+]

@@ -1,0 +1,22 @@
+"""Every connection kind, in the order in which forms offer them: one line each. It imports no client library."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from clearline.catalogue import ClearlineError, FieldError
+from clearline.probes.probe import Kind
+from clearline.probes.tcp import TCP
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "tcp": TCP,
+    }
+)
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of this name, or `VALIDATION_FAILED` at `/kind`."""
+    if (kind := KINDS.get(name)) is not None:
+        return kind
+    detail = f"There is no such kind. Known kinds: {', '.join(KINDS)}."
+    raise ClearlineError("VALIDATION_FAILED", pointer="/kind", errors=[FieldError("/kind", "KIND_UNKNOWN", detail)])
