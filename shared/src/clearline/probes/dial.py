@@ -112,13 +112,16 @@ class OutboundLoop(asyncio.SelectorEventLoop):
         super().close()
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        if (dial := DIALLING.get()) is not None:
+        dial = DIALLING.get()
+        if dial is not None:
             if sock.family not in (socket.AF_INET, socket.AF_INET6):
                 dial.approve(None)
             address = await self._literal(sock, address)
             dial.approve(address[0])
             sock.__class__ = MeteredSocket  # same layout; covers sockets that libraries made themselves
         await super().sock_connect(sock, address)
+        if dial is not None:
+            dial.refused.clear()  # another address of the same name was refused before; this one answers
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
         if (dial := DIALLING.get()) is not None:
@@ -141,11 +144,14 @@ class OutboundLoop(asyncio.SelectorEventLoop):
         proto: int = 0,
         flags: int = 0,
     ) -> list[AddrInfo]:
+        dial = DIALLING.get()
+        if dial is None:
+            return [*await super().getaddrinfo(host, port, family=family, type=type, proto=proto, flags=flags)]
+
         def look_up() -> list[AddrInfo]:
             return [*socket.getaddrinfo(host, port, family, type, proto, flags)]
 
-        dial = DIALLING.get()
-        async with asyncio.timeout(dial.resolve_seconds if dial is not None else None):
+        async with asyncio.timeout(dial.resolve_seconds):
             return await self._name_lookups.submit(self, look_up)
 
     async def _literal(self, sock: socket.socket, address: Any) -> Any:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 from clearline.catalogue import ClearlineError, FieldError
 from clearline.probes.fields import has_control_characters, has_surrogates
 from clearline.probes.outbound import OutboundPolicy, check_literal
-from clearline.probes.probe import Form, Kind
+from clearline.probes.probe import Credentials, Form, Kind
 
+F = TypeVar("F", bound=Form)
 MAX_ERRORS = 20
 MAX_DEPTH = 8
 """No form nests deeper; it also bounds the search for secrets."""
@@ -56,7 +57,9 @@ def parse_config(kind: Kind, raw: object) -> Form:
     return _parse(kind.config, raw, "/config", secrets)
 
 
-def parse_credentials(kind: Kind, raw: object, *, config: Form | None = None, stored: Collection[str] = ()) -> Form:
+def parse_credentials(
+    kind: Kind, raw: object, *, config: Form | None = None, stored: Collection[str] = ()
+) -> Credentials:
     """The kind's credentials, or `VALIDATION_FAILED` with pointers below `/credentials`.
 
     With `config`, those that it needs and that are neither given nor `stored` are missing, and those that it cannot
@@ -90,9 +93,9 @@ def _refuse(errors: Collection[FieldError]) -> None:
         raise ClearlineError("VALIDATION_FAILED", pointer=ordered[0].pointer, errors=ordered)
 
 
-def _parse(model: type[Form], raw: object, at: str, found: Mapping[str, FieldError]) -> Form:
+def _parse(model: type[F], raw: object, at: str, found: Mapping[str, FieldError]) -> F:
     errors = dict(found)
-    parsed: Form | None = None
+    parsed: F | None = None
     try:
         parsed = model.model_validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:

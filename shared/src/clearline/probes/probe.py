@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from clearline.contracts.verification import STEPS, StepName
 
@@ -15,6 +15,19 @@ class Form(BaseModel):
     """Base of every kind's config and credentials: strict, closed, immutable; its JSON Schema is the form."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """The form as plain JSON values, defaults filled in: what is stored and sent for a config."""
+        return self.model_dump(mode="json")
+
+
+class Credentials(Form):
+    """Base of every kind's credentials: `Secret` fields, optional where the config decides whether they are needed."""
+
+    def given(self) -> dict[str, str]:
+        """The secrets in plain, by field; only for whoever seals or presents them."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value.get_secret_value() for name, value in values.items() if isinstance(value, SecretStr)}
 
 
 class Clock(Protocol):
@@ -114,7 +127,7 @@ class Kind:
     title: str
     description: str
     config: type[Form]
-    credentials: type[Form]
+    credentials: type[Credentials]
     rungs: Mapping[StepName, Rung]
     """What the kind does itself. `resolve` and `connect` are the ladder's own, the same for all kinds."""
     endpoint: Callable[[Any], Endpoint]

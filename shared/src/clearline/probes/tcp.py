@@ -6,7 +6,7 @@ from pydantic import Field
 
 from clearline.probes.addresses import canonical_host
 from clearline.probes.fields import Host, Port
-from clearline.probes.probe import Endpoint, Form, Kind
+from clearline.probes.probe import Credentials, Endpoint, Form, Kind
 
 
 class TcpConfig(Form):
@@ -16,7 +16,7 @@ class TcpConfig(Form):
     port: Annotated[Port, Field(description="Port that the service listens on.", examples=[5432])]
 
 
-class TcpCredentials(Form):
+class TcpCredentials(Credentials):
     """None: a listening port asks for none."""
 
 

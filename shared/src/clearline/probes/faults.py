@@ -1,0 +1,114 @@
+"""What an exception of the network means: exactly one code of the catalogue, and the field of the form to look at."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Mapping
+
+from clearline.contracts.verification import StepName
+from clearline.probes.dial import Dial, ForbiddenAddressError
+from clearline.probes.probe import Climb, Endpoint, StepFailed
+
+_TIMEOUTS: Mapping[StepName, str] = {"resolve": "RESOLVE_TIMEOUT", "connect": "CONNECT_TIMEOUT", "tls": "TLS_TIMEOUT"}
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
+
+_CERTIFICATE_CODES = {
+    9: "TLS_CERTIFICATE_EXPIRED",  # not yet valid
+    10: "TLS_CERTIFICATE_EXPIRED",
+    18: "TLS_SELF_SIGNED",
+    19: "TLS_UNKNOWN_AUTHORITY",  # a self-signed one further up the chain
+    20: "TLS_UNKNOWN_AUTHORITY",
+    21: "TLS_UNKNOWN_AUTHORITY",
+    62: "TLS_WRONG_HOST",
+    64: "TLS_WRONG_HOST",  # an address that the certificate does not name
+}
+"""`X509_V_ERR_…` of OpenSSL, x509_vfy.h."""
+
+_NOT_TLS = {
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "UNKNOWN_PROTOCOL",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+}
+
+
+def explain(error: BaseException, climb: Climb, step: StepName, dial: Dial) -> StepFailed:
+    """The finding that an exception stands for. What nobody knows is our fault: `VERIFIER_FAILED`."""
+    endpoint = climb.endpoint
+    if isinstance(error, ForbiddenAddressError) or dial.refused:
+        verdict = dial.refused[-1]
+        return StepFailed(
+            "ADDRESS_FORBIDDEN", field=endpoint.host_field, address=str(verdict.address), why=verdict.reason.value
+        )
+    if dial.exhausted:
+        return StepFailed("RESPONSE_TOO_LARGE", field=endpoint.port_field, limit=dial.read_bytes)
+    if isinstance(error, StepFailed):
+        return error
+    return network_fault(error, endpoint, step)
+
+
+def timed_out(step: StepName, endpoint: Endpoint, seconds: float) -> StepFailed:
+    """A step's deadline has passed."""
+    code = _TIMEOUTS.get(step, "RESPONSE_TIMEOUT")
+    return StepFailed(code, field=endpoint.host_field, seconds=round(seconds, 3))
+
+
+def network_fault(error: BaseException, endpoint: Endpoint, step: StepName) -> StepFailed:
+    """The finding for what sockets, name look-ups and TLS raise."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return _certificate_fault(error, endpoint)
+        case ssl.SSLError():
+            return _tls_fault(error, endpoint)
+        case socket.gaierror() | UnicodeError():
+            return _name_fault(error, endpoint)
+        case TimeoutError():
+            return StepFailed(_TIMEOUTS.get(step, "RESPONSE_TIMEOUT"), field=endpoint.host_field)
+        case _:
+            return _socket_fault(error, endpoint)
+
+
+def _socket_fault(error: BaseException, endpoint: Endpoint) -> StepFailed:
+    why = _said_by(error)
+    match error:
+        case ConnectionRefusedError():
+            return StepFailed("CONNECTION_REFUSED", field=endpoint.port_field, why=why)
+        case ConnectionError():
+            return StepFailed("CONNECTION_RESET", field=endpoint.port_field, why=why)
+        case EOFError():
+            return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=why)
+        case OSError() if error.errno in _UNREACHABLE:
+            return StepFailed("NETWORK_UNREACHABLE", field=endpoint.host_field, why=why)
+        case _:
+            return StepFailed("VERIFIER_FAILED", detail=why, why=type(error).__name__)
+
+
+def _tls_fault(error: ssl.SSLError, endpoint: Endpoint) -> StepFailed:
+    why = _said_by(error)
+    if error.reason in _NOT_TLS:
+        return StepFailed("TLS_NOT_SPOKEN", field=endpoint.tls_field, why=why)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=why)
+    return StepFailed("TLS_HANDSHAKE_FAILED", field=endpoint.tls_field, why=why)
+
+
+def _name_fault(error: socket.gaierror | UnicodeError, endpoint: Endpoint) -> StepFailed:
+    """`EAI_AGAIN` is a name server that did not answer; everything else says that there is no such name."""
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return StepFailed("RESOLVE_TIMEOUT", field=endpoint.host_field, why=_said_by(error))
+    return StepFailed("UNKNOWN_HOST", field=endpoint.host_field, why=_said_by(error))
+
+
+def _certificate_fault(error: ssl.SSLCertVerificationError, endpoint: Endpoint) -> StepFailed:
+    code = _CERTIFICATE_CODES.get(error.verify_code, "TLS_HANDSHAKE_FAILED")
+    field = endpoint.host_field if code == "TLS_WRONG_HOST" else endpoint.tls_field
+    return StepFailed(code, field=field, why=error.verify_message, detail=error.verify_message)
+
+
+def _said_by(error: BaseException) -> str:
+    if isinstance(error, asyncio.IncompleteReadError):
+        return "the connection was closed in the middle of an answer"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
