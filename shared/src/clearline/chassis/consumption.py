@@ -59,3 +59,10 @@ class Positions(Protocol):
     async def load(self, partitions: Sequence[Partition]) -> Mapping[Partition, int]:
         """Next offset per partition; a partition without one is left out and starts at its beginning."""
         ...
+
+
+class PositionMoved(Exception):  # noqa: N818 - exceptions are nouns here (layout-and-style)
+    """A batch does not begin at its stored position: another member has gone on, or the store was set back.
+
+    Nothing was written. The consumer loads the positions of its partitions anew, seeks to them and goes on.
+    """
