@@ -91,7 +91,7 @@ def test_http_status_fits_what_the_code_says(entry: Entry) -> None:
         case "access", _:
             assert status in {401, 403}
         case _, "transient":
-            assert status in {409, 429, 503}
+            assert status in {408, 409, 429, 503}
         case _:
             assert 400 <= status < 500
     if entry.fault_owner == "remote":
