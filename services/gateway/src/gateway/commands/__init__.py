@@ -1,0 +1,1 @@
+"""What people may do, one use case a file. Decisions are pure; each command is one transaction."""

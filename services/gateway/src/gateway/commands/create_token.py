@@ -1,0 +1,64 @@
+"""Hands out an API token. Its text is in the answer once; the database keeps a hash."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from clearline.catalogue import ClearlineError, FieldError
+from clearline.contracts.connection import Environment
+from gateway.commands.draft import refuse
+from gateway.commands.naming import canonical_name, name_fault
+from gateway.commands.record import write_audit
+from gateway.commands.work import Work
+from gateway.read_model import sql
+from gateway.security.principal import Role
+from gateway.security.tokens import new_token
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedToken:
+    """The only time that the text is there."""
+
+    id: UUID
+    text: str
+
+    def __repr__(self) -> str:
+        return f"CreatedToken({self.id})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateToken:
+    """A token with rights that its maker has too."""
+
+    name: str
+    role: Role
+    environments: tuple[Environment, ...] | None = None
+    """None means all that the maker has."""
+    expires_at: datetime | None = None
+
+    async def run(self, work: Work) -> CreatedToken:
+        """The new token. Raises VALIDATION_FAILED, or NOT_ALLOWED for rights that the maker lacks."""
+        own = work.caller.principal.environments
+        environments = tuple(dict.fromkeys(own if self.environments is None else self.environments))
+        refuse([name_fault(self.name), self._expiry_fault(work.now)])
+        if beyond := sorted(set(environments) - set(own)):
+            raise ClearlineError("NOT_ALLOWED", pointer="/environments", role="admin", environment=beyond[0])
+        token_id, name = work.tools.new_id(), canonical_name(self.name)
+        text, digest = new_token()
+        await work.connection.execute(
+            sql("token_insert"),
+            *(token_id, name, digest, self.role, list(environments), work.now, work.by, self.expires_at),
+        )
+        given = {
+            "name": name,
+            "role": self.role,
+            "environments": list(environments),
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+        }
+        await write_audit(work, "token.created", "token", token_id, environment=None, after=given)
+        return CreatedToken(token_id, text)
+
+    def _expiry_fault(self, now: datetime) -> FieldError | None:
+        if self.expires_at is None or self.expires_at > now:
+            return None
+        return FieldError.of("/expires_at", "FIELD_FORMAT", expected="a time in the future")

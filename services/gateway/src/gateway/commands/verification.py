@@ -1,0 +1,59 @@
+"""Queues the verification of one revision: the row people follow, and the request that the verifier works on."""
+
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from clearline.contracts.connection import Envelope
+from clearline.contracts.topics import VERIFICATION_REQUESTS
+from clearline.contracts.verification import (
+    CANCEL_REQUESTED,
+    REQUESTED,
+    VerificationCancelRequested,
+    VerificationRequested,
+)
+from gateway.commands.profile import Contents, Profile
+from gateway.commands.record import write_notice
+from gateway.commands.work import Work
+from gateway.read_model import sql
+
+DEADLINE = timedelta(minutes=5)
+"""After it a request is answered VERIFICATION_OVERDUE without dialling."""
+
+
+async def queue_verification(
+    work: Work, profile: Profile, revision: int, contents: Contents, why: Literal["created", "edited", "manual"]
+) -> UUID:
+    """Ask for a verification of a revision that has none pending; returns its id."""
+    request = VerificationRequested(
+        verification_id=work.tools.new_id(),
+        connection_id=profile.id,
+        revision=revision,
+        environment=profile.environment,
+        kind=profile.kind,
+        config=dict(contents.config),
+        envelopes={
+            field: Envelope(key_id=each.key_id, sealed=each.sealed, changed_at=each.changed_at)
+            for field, each in contents.credentials.items()
+        },
+        why=why,
+        requested_by=work.by,
+        deadline=work.now + DEADLINE,
+    )
+    await work.connection.execute(
+        sql("verification_insert"),
+        *(request.verification_id, profile.id, profile.environment, revision, why),
+        *(work.caller.correlation_id, work.now, work.by, request.deadline),
+    )
+    await work.publish(VERIFICATION_REQUESTS, REQUESTED, profile.id, request)
+    await write_notice(work, "connection.verification_requested", profile, None)
+    return request.verification_id
+
+
+async def cancel_pending(work: Work, profile: Profile, revision: int) -> None:
+    """Nobody waits for this revision any more: have a verification under way stopped. Its row ends when it has."""
+    row = await work.connection.fetchrow(sql("verification_pending"), profile.id, revision)
+    if row is None:
+        return
+    request = VerificationCancelRequested(verification_id=row["id"], connection_id=profile.id, requested_by=work.by)
+    await work.publish(VERIFICATION_REQUESTS, CANCEL_REQUESTED, profile.id, request)

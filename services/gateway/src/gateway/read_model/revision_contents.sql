@@ -1,0 +1,1 @@
+select config, destination from connection_revisions where connection_id = $1 and revision = $2

@@ -1,0 +1,1 @@
+select name, role, revoked_at from tokens where id = $1 for update

@@ -1,0 +1,3 @@
+select id, correlation_id
+from verifications
+where connection_id = $1 and revision = $2 and outcome = 'pending'

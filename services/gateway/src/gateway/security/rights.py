@@ -1,0 +1,24 @@
+"""The first statement of every request's transaction: from here on the database sees the caller, not the login."""
+
+from datetime import datetime
+
+import asyncpg
+
+from gateway.security.principal import Principal
+
+Connection = asyncpg.Connection
+"""Of a pool or not: a pool's proxy counts as one."""
+
+_BEGIN = """
+select set_config('role', $1, true), set_config('clearline.environments', $2, true),
+       set_config('clearline.principal', $3, true), clock_timestamp() as now
+"""
+
+
+async def assume(connection: Connection, principal: Principal) -> datetime:
+    """Take the caller's role and environments until the transaction ends; returns the database's clock."""
+    environments = ",".join(principal.environments)
+    row = await connection.fetchrow(_BEGIN, f"clearline_{principal.role}", environments, principal.label)
+    assert row is not None
+    now: datetime = row["now"]
+    return now
