@@ -4,15 +4,14 @@ The caller has locked its aggregate's row first: so the ids of one key grow in t
 which goes by id, keeps that order.
 """
 
-import asyncpg
-
 from clearline.chassis.cloudevents import to_record
 from clearline.contracts.event import Event
 from clearline.contracts.topics import Topic
 from gateway.read_model import sql
+from gateway.read_model.pools import Connection
 
 
-async def append(connection: asyncpg.Connection, topic: Topic, event: Event) -> None:
+async def append(connection: Connection, topic: Topic, event: Event) -> None:
     """Encode `event` now and keep it for `topic`. Raises ValueError for one that no broker would take."""
     record = to_record(event)
     if len(record.value) > topic.max_bytes:
@@ -21,7 +20,7 @@ async def append(connection: asyncpg.Connection, topic: Topic, event: Event) -> 
     await connection.execute(sql("outbox_append"), topic.name, event.key, headers, record.value)
 
 
-async def append_tombstone(connection: asyncpg.Connection, topic: Topic, key: str) -> None:
+async def append_tombstone(connection: Connection, topic: Topic, key: str) -> None:
     """Say that `key` is gone for good. Only a compacted topic understands it."""
     assert topic.compacted, f"{topic.name} is not compacted: a tombstone on it is poison"
     await connection.execute(sql("outbox_append"), topic.name, key, [], None)

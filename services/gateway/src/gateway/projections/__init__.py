@@ -1,1 +1,13 @@
-"""Read models: one file each, in the table `PROJECTIONS` that names them all."""
+"""Read models: one file each, in the table that names them all."""
+
+from gateway.projections.connection_sequences import ConnectionSequences
+from gateway.projections.projection import Projection, Surroundings
+from gateway.projections.verifications import Verifications
+
+PROJECTIONS: tuple[Projection, ...] = (
+    # First: it locks connections, and everyone locks a connection before its verifications.
+    ConnectionSequences(),
+    Verifications(),
+)
+
+__all__ = ["PROJECTIONS", "Projection", "Surroundings"]

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from clearline.contracts.connection import BeatPolicy, ConnectionRetired, ConnectionState, Revision
 from gateway.read_model import sql
+from gateway.read_model.pools import Connection
 
 State = ConnectionState | ConnectionRetired
 
 
-async def load_state(connection: asyncpg.Connection, connection_id: UUID) -> tuple[State, int]:
+async def load_state(connection: Connection, connection_id: UUID) -> tuple[State, int]:
     """State and sequence as this transaction sees them, its own changes included. Raises LookupError.
 
     Call it after the changes, on a connection whose row this transaction has locked.

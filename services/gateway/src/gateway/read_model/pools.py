@@ -1,7 +1,13 @@
 """How the gateway speaks to PostgreSQL: few connections, nothing without a time limit, JSON as values."""
 
+from typing import TypeAlias
+
 import asyncpg
 import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+Connection: TypeAlias = "asyncpg.Connection | PoolConnectionProxy"
+"""A connection of one's own or one lent by a pool."""
 
 AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
         asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)  # fmt: skip

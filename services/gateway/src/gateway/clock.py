@@ -1,0 +1,149 @@
+"""Does what is due because time went by. Any number of gateways run it: each takes the rows that no other has taken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+import structlog
+
+from clearline.catalogue import translate
+from clearline.chassis.clock import Clock
+from clearline.contracts import verification
+from clearline.contracts.topics import CONNECTIONS, Topic
+from clearline.contracts.verification import Failure
+from gateway import outbox
+from gateway.metrics import GatewayMetrics
+from gateway.projections.verifications import shown
+from gateway.read_model import sql
+from gateway.read_model.changes import Change, tell
+from gateway.read_model.pools import Connection
+
+OVERDUE = "VERIFICATION_OVERDUE"
+GRACE = timedelta(minutes=1)
+"""The verifier answers what is overdue by itself; only what got no answer at all ends here."""
+TOMBSTONE_AFTER = timedelta(days=7)
+_MOST = 100  # rows in one transaction; a turn takes as many as there are
+_MOST_PARTITIONS = 200  # at one transaction each: a week of standing still is caught up in one turn
+
+_log = structlog.get_logger(__name__)
+
+Duty = Callable[[Connection, datetime], Awaitable[int]]
+"""One transaction's worth of what is due; returns how much it was, 0 when nothing is left."""
+
+
+def overdue_before(now: datetime) -> datetime:
+    """Verifications whose deadline is earlier have had their chance."""
+    return now - GRACE
+
+
+def retired_before(now: datetime) -> datetime:
+    """Connections retired earlier vanish from the compacted topic."""
+    return now - TOMBSTONE_AFTER
+
+
+def pause(interval: timedelta, chance: float) -> float:
+    """Seconds to the next turn: the interval give or take a fifth, so that gateways do not turn as one."""
+    return interval.total_seconds() * (0.8 + 0.4 * chance)
+
+
+def overdue_failure() -> Failure:
+    """What a person is told about a verification that nobody answered."""
+    told = translate(OVERDUE, {})
+    return Failure(
+        code=told.code,
+        step=None,
+        field=None,
+        message=told.user_message,
+        remediation=told.remediation,
+        retry_class=told.retry_class,
+        retryable=told.retryable,
+        fault_owner=told.fault_owner,
+        docs_url=told.docs_url,
+        operator_detail=f"{told.operator_summary} No answer came until a minute after it.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What is done, one transaction at a time."""
+
+    connections: Topic = CONNECTIONS
+
+    def all(self) -> Mapping[str, tuple[Duty, int]]:
+        """Each by its name, with the most turns it gets in a row."""
+        return {
+            "overdue_verifications": (self.end_overdue_verifications, _MOST),
+            "tombstones": (self.bury_retired_connections, _MOST),
+            "partitions": (self.maintain_partitions, _MOST_PARTITIONS),
+        }
+
+    async def end_overdue_verifications(self, connection: Connection, now: datetime) -> int:
+        rows = await connection.fetch(sql("verifications_overdue"), overdue_before(now), _MOST)
+        if not rows:
+            return 0
+        ids, failure = [row["id"] for row in rows], overdue_failure()
+        await connection.execute(sql("verifications_overdue_end"), ids, now, shown(failure))
+        details = [failure.operator_detail for _ in rows]
+        await connection.execute(sql("operator_details_write"), ids, [row["environment"] for row in rows], details)
+        await tell(
+            connection, [Change.of(verification.FAILED, row["connection_id"], row["environment"]) for row in rows]
+        )
+        return len(rows)
+
+    async def bury_retired_connections(self, connection: Connection, now: datetime) -> int:
+        rows = await connection.fetch(sql("connections_to_bury"), retired_before(now), _MOST)
+        for row in rows:
+            await outbox.append_tombstone(connection, self.connections, str(row["id"]))
+        await connection.execute(sql("connections_bury"), [row["id"] for row in rows], now)
+        return len(rows)
+
+    async def maintain_partitions(self, connection: Connection, now: datetime) -> int:
+        done: int = await connection.fetchval("select maintain_partitions($1)", now)
+        return done
+
+
+class Timekeeper:
+    """Turns the duties of one gateway."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        clock: Clock,
+        metrics: GatewayMetrics,
+        interval: timedelta,
+        chance: Callable[[], float],
+        duties: Duties | None = None,
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._metrics = metrics
+        self._interval = interval
+        self._chance = chance
+        self._duties = (duties or Duties()).all()
+
+    async def run(self) -> None:
+        """Turn until cancelled. A duty that fails (PostgreSQL away, a lock that is taken) has its next turn."""
+        while True:
+            await self.turn()
+            await self._clock.sleep(pause(self._interval, self._chance()))
+
+    async def turn(self) -> None:
+        """Do everything that is due now."""
+        for name, (duty, most) in self._duties.items():
+            try:
+                await self._turn_duty(name, duty, most)
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self._metrics.clock_failed.labels(name).inc()
+                _log.warning("a duty of the clock failed and is tried again", duty=name, error=type(error).__name__)
+
+    async def _turn_duty(self, name: str, duty: Duty, most: int) -> None:
+        for _ in range(most):
+            async with self._pool.acquire() as connection, connection.transaction():
+                done = await duty(connection, self._clock.now())
+            if not done:
+                return
+            self._metrics.clock_done.labels(name).inc(done)
+            await asyncio.sleep(0)

@@ -1,0 +1,76 @@
+"""Facts from Kafka into the read models: a batch, its position and its effects are one transaction.
+
+The position in PostgreSQL is the only truth. A batch that does not begin at it is rolled back, which fences a projector
+that lost its partition unawares; whatever happened, each event has its effect once.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+
+import asyncpg
+
+from clearline.chassis.consumption import Batch, PositionMoved
+from clearline.chassis.outcome import Done, Outcome
+from clearline.contracts.event import Event
+from clearline.contracts.topics import CONNECTIONS, VERIFICATIONS, Topic
+from gateway.projections import PROJECTIONS, Projection, Surroundings
+from gateway.read_model import sql
+from gateway.read_model.pools import Connection
+from gateway.read_model.positions import StoredPositions
+
+CONSUMER = "gateway"
+"""Consumer group in Kafka, and owner of the positions and the inbox in PostgreSQL."""
+TOPICS: tuple[Topic, ...] = (CONNECTIONS, VERIFICATIONS)
+
+
+class Projector:
+    """The handler of a `BatchConsumer` whose positions are `positions`."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        positions: StoredPositions,
+        around: Surroundings,
+        projections: Sequence[Projection] = PROJECTIONS,
+    ) -> None:
+        self._pool = pool
+        self._positions = positions
+        self._around = around
+        self._projections = projections
+
+    async def handle(self, batch: Batch) -> Outcome:
+        """Project one batch. Raises `PositionMoved` if it does not begin where the last one ended."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await self._positions.advance(connection, batch.spans):
+                self._around.metrics.fenced.inc()
+                raise PositionMoved
+            events = [received.event for received in batch.records if received.event is not None]
+            fresh = await self._unseen(connection, events)
+            for projection in self._projections:
+                taken = [e for e in (fresh if projection.uses_inbox else events) if e.type in projection.types]
+                if taken:
+                    await projection.apply(connection, taken, self._around)
+        return Done()
+
+    async def _unseen(self, connection: Connection, events: Sequence[Event]) -> list[Event]:
+        """Events of inbox projections that have had no effect, each once. The day comes from the event."""
+        types = {each for projection in self._projections if projection.uses_inbox for each in projection.types}
+        candidates = [event for event in events if event.type in types]
+        if not candidates:
+            return []
+        days = [event.time.astimezone(UTC).date() for event in candidates]
+        rows = await connection.fetch(sql("inbox_take"), CONSUMER, days, [event.id for event in candidates])
+        unseen = _once(candidates, {row["event_id"] for row in rows})
+        self._around.metrics.repeats.inc(len(candidates) - len(unseen))
+        return unseen
+
+
+def _once(events: Iterable[Event], wanted: set[object]) -> list[Event]:
+    """The first copy of each wanted event, in order."""
+    first: list[Event] = []
+    for event in events:
+        if event.id in wanted:
+            wanted.discard(event.id)
+            first.append(event)
+    return first

@@ -1,0 +1,1 @@
+select tombstoned_at is not null from service_connection_profiles where id = $1
