@@ -1,0 +1,1 @@
+"""The verifier: climbs the ladder of every connection that somebody wants proven."""

@@ -1,0 +1,14 @@
+"""`verifier`: reads the settings and runs until SIGTERM."""
+
+from clearline.chassis import logging
+from clearline.chassis.service import run_until_signal
+from clearline.chassis.settings import KafkaSettings, load
+from clearline.probes.dial import OutboundLoop
+from verifier import service
+from verifier.settings import VerifierSettings
+
+
+def main() -> None:
+    settings = load(VerifierSettings)
+    logging.configure(service.NAME, settings)
+    run_until_signal(service.build(settings, load(KafkaSettings)), loop_factory=OutboundLoop)

@@ -1,0 +1,107 @@
+"""What the verifier does with each record: climb for a request, end a running one for a cancel, silence for nobody."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from clearline.catalogue import ClearlineError
+from clearline.chassis.clock import Clock
+from clearline.chassis.consumption import Received
+from clearline.chassis.outcome import Dead, Done, Outcome
+from clearline.contracts.event import Event
+from clearline.contracts.verification import CANCEL_REQUESTED, REQUESTED, VerificationRequested
+from clearline.probes.forms import parse_config
+from clearline.probes.ladder import Limits, Verdict, climb
+from clearline.probes.outbound import OutboundPolicy
+from clearline.probes.probe import StepFailed
+from clearline.probes.redact import Redactor
+from clearline.probes.registry import kind_named
+from clearline.probes.sealing import Opener
+from clearline.probes.verdict import failure_of
+from verifier.answers import Answers, Publish
+from verifier.cancels import Cancels
+from verifier.credentials import opened
+from verifier.metrics import VerifierMetrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verifier:
+    """Answers verification requests. It keeps nothing: a request is complete in itself."""
+
+    publish: Publish
+    opener: Opener
+    policy: OutboundPolicy
+    clock: Clock
+    metrics: VerifierMetrics
+    limits: Limits = field(default_factory=Limits)
+    cancels: Cancels = field(default_factory=Cancels)
+
+    def end_cancelled_verification(self, received: Received) -> bool:
+        """A cancel overtakes the queue of its key; True means that the record is done."""
+        event = received.event
+        if event is None or event.type.name != CANCEL_REQUESTED.name:
+            return False
+        self.cancels.cancel(event.data.verification_id)
+        return True
+
+    async def climb_for_request(self, received: Received) -> Outcome:
+        """Verify what is asked for and tell every step and the end. Cancelled by the chassis, it tells nothing more."""
+        event = received.event
+        if event is None or event.type.name != REQUESTED.name:
+            return Done()
+        begun = self.clock.monotonic()
+        answers = self._answers(event)
+        verdict = await self._verdict(answers)
+        await answers.end(verdict)
+        self.metrics.count(answers.request.kind, verdict, self.clock.monotonic() - begun)
+        return Done()
+
+    async def fail_dead_request(self, received: Received, dead: Dead) -> None:
+        """A request that could not be handled ends with a failure before it goes to the dead letters."""
+        event = received.event
+        if event is not None and event.type.name == REQUESTED.name:
+            answers = self._answers(event)
+            verdict = _refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value, detail=dead.detail))
+            await answers.end(verdict)
+            self.metrics.count(answers.request.kind, verdict, 0.0)
+
+    def _answers(self, event: Event) -> Answers:
+        request: VerificationRequested = event.data
+        return Answers(event, request, self.publish, self.clock)
+
+    async def _verdict(self, answers: Answers) -> Verdict:
+        request = answers.request
+        left = request.deadline - self.clock.now()
+        if left <= timedelta(0):
+            return _refused(StepFailed("VERIFICATION_OVERDUE"))
+        try:
+            kind = kind_named(request.kind)
+            config = parse_config(kind, request.config)
+            credentials = opened(request, kind, config, self.opener)
+        except ClearlineError as error:
+            return _refused(_finding(error))
+        total = min(self.limits.total_seconds, left.total_seconds())
+        with self.cancels.running(request.verification_id) as cancelled:
+            return await climb(
+                kind,
+                config,
+                credentials,
+                policy=self.policy,
+                limits=replace(self.limits, total_seconds=total),
+                clock=self.clock,
+                on_step=answers.step,
+                cancelled=cancelled,
+            )
+
+
+def _finding(error: ClearlineError) -> StepFailed:
+    """What is wrong with the request itself: its first fault, which names a field of the form."""
+    if error.errors:
+        first = error.errors[0]
+        return StepFailed(first.code, field=first.pointer, detail=first.detail)
+    return StepFailed(error.code, field=error.pointer, detail=error.operator_detail or "")
+
+
+def _refused(finding: StepFailed) -> Verdict:
+    """An end without any step: nothing was dialled."""
+    failure = failure_of(finding, None, known={}, redactor=Redactor(()))
+    return Verdict(status="failed", steps=(), failure=failure)
