@@ -35,6 +35,6 @@ class Worker:
         raise NotImplementedError
 
 
-def run_until_signal(worker: Worker) -> None:
-    """Run `worker` until SIGTERM or SIGINT; for `__main__`."""
+def run_until_signal(worker: Worker, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+    """Run `worker` until SIGTERM or SIGINT; for `__main__`. A process that probes passes `OutboundLoop`."""
     raise NotImplementedError
