@@ -24,10 +24,10 @@ class GatewayMetrics:
         self.relay_leads = Gauge("clearline_relay_leads", "1 where the outbox relay works.", registry=registry)
         self.relayed = Counter("clearline_relay_events", "Events brought to Kafka.", ("topic",), registry=registry)
 
-        # The projector's truth: an age that grows while lag does too is a projection that stands still.
+        # The projector's truth: an age that grows while there is lag is a projection that stands still.
         self.position_age = Gauge(
             "clearline_projection_position_age_seconds",
-            "Time since the projector's position last moved or was found to be at the end.",
+            "Time since the projector's position last moved.",
             registry=registry,
         )
 

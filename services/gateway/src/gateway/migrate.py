@@ -5,6 +5,7 @@ Whoever runs second waits for the first and finds nothing to do. A file that was
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +14,9 @@ from importlib.resources import files
 import asyncpg
 import structlog
 
+from clearline.chassis.settings import load
 from gateway.read_model.pools import AWAY
+from gateway.settings import MigrateSettings
 
 _LOCK = 0x636C_6561_726C_696E  # "clearlin": one lock per database, whoever migrates it
 _RETRY_SECONDS = 1.0
@@ -138,3 +141,12 @@ async def _connect(dsn: str) -> asyncpg.Connection:
                 _log.warning("waiting for PostgreSQL", error=str(error))
                 said = True
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+def main(_arguments: list[str]) -> None:
+    """`gateway migrate`: print what was applied; a conflict is told and exits 1."""
+    try:
+        applied = asyncio.run(migrate(load(MigrateSettings).postgres_migrate_dsn.get_secret_value()))
+    except SchemaConflict as conflict:
+        sys.exit(str(conflict))
+    print("\n".join(applied) or "The schema is current.")  # noqa: T201 - this is its answer
