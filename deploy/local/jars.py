@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jgo.maven import MavenContext
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 LOCK_FILE = Path(__file__).with_name("jars.lock")
 POSTGRES_GROUP = "io.zonky.test.postgres"
@@ -98,6 +100,8 @@ def ensure(jars: Iterable[Jar], cache: Path, say: Say = print) -> list[Path]:
 def _fetch_all(missing: list[Jar], cache: Path, pool: ThreadPoolExecutor, say: Say) -> None:
     logging.getLogger("jgo").setLevel(logging.ERROR)  # our own check says more than its warnings
     started, size = time.monotonic(), 0
+    from jgo.maven import MavenContext  # noqa: PLC0415 - 30 MB that a start without downloads does not need
+
     context = MavenContext(repo_cache=cache, timeout=60, remote_repos=_remote_repositories())
     futures = {pool.submit(_fetch, jar, cache, context): jar for jar in missing}
     say(f"fetching {len(missing)} jars (Kafka, PostgreSQL)")
@@ -114,7 +118,7 @@ def _remote_repositories() -> dict[str, str] | None:
     return {"mirror": mirror} if mirror else None
 
 
-def _fetch(jar: Jar, cache: Path, context: MavenContext) -> int:
+def _fetch(jar: Jar, cache: Path, context: "MavenContext") -> int:
     path = jar.path(cache)
     for attempt in range(1, TRIES + 1):
         path.unlink(missing_ok=True)  # the library returns whatever lies there, whole or not

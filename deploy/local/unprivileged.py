@@ -16,6 +16,13 @@ CLONE_NEWUSER = 0x10000000
 _LAUNCHER = [sys.executable, "-P", str(Path(__file__).resolve())]
 
 
+CLOSED_FOLDER = (
+    "PostgreSQL does not run as root, and the user it runs as cannot enter {folder}.\n"
+    "Run make as the user who owns the checkout, or move the checkout to a folder that others may enter "
+    "(chmod o+x on each folder above it)."
+)
+
+
 class NamespaceRefusedError(OSError):
     """This machine does not allow user namespaces."""
 
@@ -51,6 +58,10 @@ def prefix(*, root: bool, namespaces: bool) -> list[str]:
     if not root:
         return []
     return [*_LAUNCHER, "namespace" if namespaces else "nobody"]
+
+
+def repository() -> Path:
+    return Path(__file__).resolve().parents[2]
 
 
 def give_to_nobody(folder: Path) -> None:

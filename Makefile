@@ -1,0 +1,62 @@
+# Everything that is done often. `make` alone lists it. Nothing but Python >= 3.11 and make must be there before.
+
+PYTHON ?= python3
+VENV := .venv/bin
+STACK := $(VENV)/python -m deploy.local
+
+# Commands that hold generated files to what they are generated from.
+GENERATORS := \
+	clearline.contracts.render \
+	clearline.catalogue.render
+
+# A Python of the user's own must not leak into ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP
+export CLEARLINE_PORT_BASE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status logs reset doctor test test-unit test-integration test-e2e test-browser check
+
+help: ## this list
+	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<18}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
+
+setup: ## build .venv from the lock files (every other target does it by itself)
+	@$(PYTHON) deploy/local/bootstrap.py
+
+up: setup ## start Kafka, Postgres and the services; returns when all are ready
+	@$(STACK) up
+
+down: setup ## stop them; the data stays
+	@$(STACK) down
+
+status: setup ## one line per process: pid, state, port, memory, last error
+	@$(STACK) status
+
+logs: setup ## follow the logs; SERVICE=gateway for one
+	@$(STACK) logs $(SERVICE)
+
+reset: setup ## stop and delete .clearline/; asks, FORCE=1 does not
+	@$(STACK) reset $(if $(FORCE),--force)
+
+doctor: ## what is missing on this machine, and how to mend it
+	@$(PYTHON) deploy/local/doctor.py
+
+test: test-unit test-integration test-e2e ## the whole promise, set-up included
+
+test-unit: setup ## no I/O, in seconds
+	$(VENV)/pytest -q -n 2 -m "not integration and not e2e"
+
+test-integration: setup ## on a real Kafka and Postgres
+	$(VENV)/pytest -q -m integration
+
+test-e2e: setup ## the whole local stack, started, used and broken
+	$(VENV)/pytest -q -m e2e
+
+test-browser: ## no browser tests yet: they come with the console
+	@echo "There are no browser tests yet: they come with the console."
+
+check: setup ## format, lint, types, import contracts, generated files current
+	$(VENV)/ruff format --check .
+	$(VENV)/ruff check .
+	$(VENV)/mypy .
+	$(VENV)/lint-imports
+	@set -e; for generator in $(GENERATORS); do echo "$$generator --check"; $(VENV)/python -m $$generator --check; done

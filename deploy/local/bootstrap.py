@@ -1,0 +1,167 @@
+"""Builds .venv from the lock files. Runs before it exists: the standard library only, and an old Python can read it."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this is where an older one is told
+    sys.exit(
+        "Clearline needs Python 3.11 or newer; this is {}.{} ({}).\n"
+        "Install a newer one and name it: make PYTHON=python3.12 …".format(*sys.version_info[:2], sys.executable)
+    )
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # run as a script, it finds deploy.local
+VENV = ROOT / ".venv"
+STAMP = VENV / "clearline-stamp.json"
+CACHE = ROOT / ".clearline" / "cache"
+
+
+class BootstrapError(Exception):
+    """The virtual environment cannot be built; the message says what to do."""
+
+
+def main() -> None:
+    try:
+        build_where_needed()
+    except BootstrapError as error:
+        sys.exit(f"Clearline cannot be set up: {error}")
+
+
+def build_where_needed() -> None:
+    """Do nothing when the stamp fits: same folder, interpreter and lock files."""
+    wanted = stamp()
+    if read_stamp() == wanted and python().exists():
+        return
+    check_modules()
+    check_folder()
+    started = time.monotonic()
+    make_venv(clear=not same_place(read_stamp(), wanted))
+    install()
+    STAMP.write_text(json.dumps(wanted))
+    say(f"virtual environment ready in {time.monotonic() - started:.0f} s")
+
+
+def stamp() -> dict[str, str]:
+    """What the environment depends on. Its files hold paths: a moved checkout or another Python needs a new one."""
+    digest = hashlib.sha256()
+    for path in [ROOT / "requirements.lock", Path(__file__).with_name("bootstrap.lock"), *manifests()]:
+        digest.update(path.read_bytes())
+    return {
+        "folder": str(ROOT),
+        "interpreter": os.path.realpath(getattr(sys, "_base_executable", sys.executable)),  # not the venv make runs in
+        "version": sys.version,
+        "locks": digest.hexdigest(),
+    }
+
+
+def manifests() -> "list[Path]":
+    """The workspace's members, installed editable."""
+    return [ROOT / "shared" / "pyproject.toml", *sorted(ROOT.glob("services/*/pyproject.toml"))]
+
+
+def read_stamp() -> "dict[str, str] | None":
+    try:
+        found = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def same_place(found: "dict[str, str] | None", wanted: "dict[str, str]") -> bool:
+    """Whether the environment that is there may be brought up to date instead of being made anew."""
+    return found is not None and all(found.get(key) == wanted[key] for key in ("folder", "interpreter", "version"))
+
+
+def check_modules() -> None:
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BootstrapError(
+            f"this Python ({sys.executable}) comes without {' and '.join(missing)}.\n"
+            f"On Debian and Ubuntu: apt install python{sys.version_info[0]}.{sys.version_info[1]}-venv. "
+            "Or name another Python: make PYTHON=…"
+        )
+
+
+def check_folder() -> None:
+    """As root PostgreSQL runs as somebody else, who must be able to enter: said before any download."""
+    from deploy.local import unprivileged  # noqa: PLC0415 - after the check of Python's version
+
+    if os.geteuid() == 0:
+        before = unprivileged.prefix(root=True, namespaces=unprivileged.namespaces_work())
+        if not unprivileged.can_use(ROOT / ".clearline", before):
+            raise BootstrapError(unprivileged.CLOSED_FOLDER.format(folder=ROOT))
+
+
+def make_venv(*, clear: bool) -> None:
+    if not clear and python().exists():
+        return
+    say(f"virtual environment: .venv with Python {sys.version.split()[0]}")
+    run(sys.executable, "-m", "venv", "--clear", str(VENV))
+
+
+def install() -> None:
+    """One hashed package by pip, the rest by uv. Members come last: hashes and -e in one command are refused."""
+    lock = Path(__file__).with_name("bootstrap.lock")
+    run(str(python()), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "-r", str(lock))
+    say("installing requirements.lock")
+    uv("--require-hashes", "-r", str(ROOT / "requirements.lock"))
+    members = [word for path in manifests() for word in ("-e", str(path.parent))]
+    uv("--no-build-isolation", *members)
+
+
+def uv(*arguments: str) -> None:
+    install_command = (str(VENV / "bin" / "uv"), "pip", "install", "--no-deps", "--python", str(python()))
+    run(*install_command, *progress(), *arguments)
+
+
+def progress() -> "list[str]":
+    """A bar on a terminal, one line per stage elsewhere."""
+    return [] if sys.stderr.isatty() else ["--no-progress"]
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, env=environment(), check=False)  # noqa: S603 - our own commands
+    if done.returncode != 0:
+        raise BootstrapError(
+            f"`{' '.join(command[:6])} …` failed with exit code {done.returncode}; its reason is above. "
+            "`make doctor` checks what is needed."
+        )
+
+
+def environment() -> "dict[str, str]":
+    """What pip and uv get. uv does not read pip's configuration: pip's index and certificates are passed on."""
+    confusing = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}
+    surroundings = {name: value for name, value in os.environ.items() if name not in confusing}
+    surroundings.setdefault("UV_CACHE_DIR", str(CACHE / "uv"))
+    surroundings.setdefault("PIP_CACHE_DIR", str(CACHE / "pip"))
+    surroundings["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    for variable, option in (("UV_DEFAULT_INDEX", "index-url"), ("SSL_CERT_FILE", "cert")):
+        if variable not in surroundings and (value := pip_option(option)):
+            surroundings[variable] = value
+    return surroundings
+
+
+def pip_option(name: str) -> str:
+    """What pip itself would use, from its environment or its files; empty where it uses its default."""
+    if value := os.environ.get("PIP_" + name.upper().replace("-", "_")):
+        return value
+    asked = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own interpreter
+
+
+def python() -> Path:
+    return VENV / "bin" / "python"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

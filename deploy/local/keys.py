@@ -1,0 +1,66 @@
+"""Makes and keeps the local stack's secrets: each in a file of its own that only this user may read."""
+
+import os
+import secrets
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from deploy.local import postgres
+from deploy.local.places import Places
+
+LOGINS = ("clearline_api", "clearline_projector", "clearline_relay", "clearline_reader")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Replace the file at once, readable by nobody else at any moment."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    unfinished.replace(path)
+
+
+def ensure_dsns(places: Places, cluster: postgres.Cluster) -> dict[str, str]:
+    """The DSN of the owner and of every login, by name. Passwords are made once; the port may change."""
+    dsns = {name: _dsn(places, cluster, name) for name in (postgres.OWNER, *LOGINS)}
+    for name, dsn in dsns.items():
+        write_secret(places.keys / f"{name}.dsn", dsn)
+    return dsns
+
+
+def password_of(dsn: str) -> str:
+    return unquote(urlsplit(dsn).password or "")
+
+
+def _dsn(places: Places, cluster: postgres.Cluster, login: str) -> str:
+    path = places.keys / f"{login}.dsn"
+    password = password_of(path.read_text()) if path.exists() else secrets.token_urlsafe(24)
+    return cluster.dsn(password, user=login)
+
+
+def ensure_sealing_keys(places: Places) -> None:
+    """The pair by which the gateway seals and only the verifier opens. Losing it loses every stored credential."""
+    private, public = places.keys / "sealing", places.keys / "sealing.pub"
+    if private.exists() and public.exists():
+        return
+    from clearline.probes.sealing import generate_key_pair  # noqa: PLC0415 - needed once in a stack's life
+
+    private_text, public_text = generate_key_pair()
+    write_secret(public, public_text)
+    write_secret(private, private_text)  # last: both are there or the pair is made anew
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The variables of `.clearline/env`."""
+    if not path.exists():
+        return {}
+    lines = (shlex.split(line, comments=True) for line in path.read_text().splitlines())
+    return dict(line[0].split("=", 1) for line in lines if len(line) == 1 and "=" in line[0])
+
+
+def update_env(path: Path, values: Mapping[str, str]) -> None:
+    """Set these variables in `.clearline/env` (shell syntax, 0600), keeping the others."""
+    merged = read_env(path) | dict(values)
+    write_secret(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in merged.items()))

@@ -1,0 +1,61 @@
+"""Lays out what the first process needs on the disk: jars, binaries, keys, a formatted Kafka, a Postgres cluster."""
+
+import os
+import subprocess
+from collections.abc import Callable
+
+from deploy.local import jars, kafka, keys, postgres, unprivileged
+from deploy.local.places import Places
+from deploy.local.ports import Ports
+from deploy.local.processes import Stack
+
+Say = Callable[[str], None]
+
+
+class PreparationError(RuntimeError):
+    """Something could not be laid out; the message says what."""
+
+
+def prepare(stack: Stack, say: Say) -> None:
+    """Everything that a start needs on disk; what is there already is only checked."""
+    places = stack.places
+    places.make()
+    class_path, postgres_jar = jars.this_machines_jars()
+    paths = jars.ensure([*class_path, postgres_jar], places.cache / "jars", say)
+    postgres.unpack(paths[-1], places.cache / "postgres")
+    dsns = keys.ensure_dsns(places, stack.cluster())
+    keys.ensure_sealing_keys(places)
+    _format_kafka(stack, say)
+    if postgres.initialise(stack.cluster(), keys.password_of(dsns[postgres.OWNER])):
+        say("initialised PostgreSQL's data")
+    keys.update_env(places.env_file, _env(stack.ports, dsns))
+    places.base_file.write_text(str(stack.ports.base))
+
+
+def check_folder(places: Places) -> None:
+    """Raise where PostgreSQL's user could not enter the checkout: said before anything is installed."""
+    if os.geteuid() != 0:
+        return
+    before = unprivileged.prefix(root=True, namespaces=unprivileged.namespaces_work())
+    if not unprivileged.can_use(places.folder, before):
+        raise PreparationError(unprivileged.CLOSED_FOLDER.format(folder=places.root))
+
+
+def _format_kafka(stack: Stack, say: Say) -> None:
+    broker = stack.broker()
+    kafka.write_properties(broker)
+    if kafka.is_formatted(broker):
+        return
+    command = kafka.format_command(broker, kafka.new_cluster_id(os.urandom(16)))
+    done = subprocess.run(command, env=kafka.environment(), capture_output=True, text=True, check=False)  # noqa: S603 - our own Java
+    if done.returncode != 0:
+        raise PreparationError(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
+    say("formatted Kafka's storage")
+
+
+def _env(ports: Ports, dsns: dict[str, str]) -> dict[str, str]:
+    return {
+        "CLEARLINE_URL": f"http://127.0.0.1:{ports.gateway}",
+        "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports.kafka}",
+        "CLEARLINE_POSTGRES_DSN": dsns["clearline_reader"],
+    }

@@ -1,0 +1,69 @@
+"""`make status` and `make logs`: what runs, and what it says."""
+
+import os
+from collections.abc import Callable
+
+import psutil
+from deploy.local import keeper, leftovers, state
+from deploy.local.places import Places
+from deploy.local.processes import Process, Service, last_stack, processes, services
+from deploy.local.state import Condition, Told
+
+Say = Callable[[str], None]
+_ERROR_WIDTH = 100
+
+
+class UnknownServiceError(ValueError):
+    """There is no log of that name."""
+
+
+def status(places: Places, say: Say) -> bool:
+    """One line per process: pid, state, port, memory, last error. True if all is as it should be."""
+    found = state.of_a_living_supervisor(places.state_file)
+    if found is None:
+        return _without_supervisor(places, say)
+    say(f"{'process':<11}{'pid':>8}  {'state':<11}{'port':>6}{'memory':>10}  last error")
+    for process in processes(last_stack(places)):
+        say(_line(process, found.processes.get(process.name, Told())))
+    say(f"{'supervisor':<11}{found.supervisor.pid:>8}  {'running':<11}{'':>6}{_memory(found.supervisor.pid):>10}")
+    if keeper.find(places) is None:
+        say("nobody would start a killed supervisor again; `make up` mends that")
+    return all(each.condition in {Condition.READY, Condition.DONE} for each in found.processes.values())
+
+
+def _without_supervisor(places: Places, say: Say) -> bool:
+    left = leftovers.find(services(last_stack(places)), state.read(places.state_file)) if places.run.exists() else {}
+    for name, identity in left.items():
+        say(f"{name} runs without a supervisor (pid {identity.pid}); `make up` adopts it, `make down` stops it")
+    if not left:
+        say("nothing runs; `make up` starts it")
+    return False
+
+
+def _line(process: Process, told: Told) -> str:
+    pid = str(told.identity.pid) if told.identity else "-"
+    port = str(process.ports[0]) if isinstance(process, Service) else ""
+    memory = _memory(told.identity.pid) if told.identity else ""
+    again = f"[{told.restarts} restarts] " if told.restarts else ""
+    error = f"{again}{told.last_error[:_ERROR_WIDTH]}"
+    return f"{process.name:<11}{pid:>8}  {told.condition:<11}{port:>6}{memory:>10}  {error}".rstrip()
+
+
+def _memory(pid: int) -> str:
+    """Resident memory of a process and its children."""
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return f"{sum(each.memory_info().rss for each in family) / 1e6:.0f} MB"
+    except psutil.Error:
+        return "-"
+
+
+def follow(places: Places, name: str) -> None:
+    """Become `tail -F` of one log, or of all; Ctrl-C ends it."""
+    known = sorted(path.stem for path in places.logs.glob("*.log"))
+    if not known:
+        raise UnknownServiceError("there are no logs yet; `make up` starts the stack")
+    if name and name not in known:
+        raise UnknownServiceError(f"there is no log named {name}; there are {', '.join(known)}")
+    files = [str(places.log(each)) for each in ([name] if name else known)]
+    os.execvp("tail", ["tail", "-n", "20", "-F", *files])  # noqa: S606, S607 - a usual Unix tool, no shell

@@ -1,0 +1,117 @@
+"""`make up`: lay out what is missing, start what does not run, wait until all are ready, say how to go on."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state
+from deploy.local.places import Places
+from deploy.local.ports import Ports
+from deploy.local.processes import Process, Service, Stack, processes, services
+from deploy.local.state import Condition, Told
+
+DEADLINE = 150.0  # seconds for the whole start, on a busy machine too
+LOOK_EVERY = 0.05
+_LAST_LINES = 20
+
+Say = Callable[[str], None]
+
+
+class StartError(RuntimeError):
+    """The stack did not come up; the message names the process and shows its last log lines."""
+
+
+def up(places: Places, say: Say) -> None:
+    """Return when every process is ready. Raises StartError, PortError or PreparationError otherwise."""
+    started = time.monotonic()
+    _wait_for_a_stop_under_way(places)
+    stack = Stack(places, Ports(ports.chosen_base(os.environ, places.base_file)))
+    if not _runs_already(stack):
+        prepare.check_folder(places)
+        check_ports(stack)
+        prepare.prepare(stack, say)
+    _start(places)
+    wait_until_ready(places, processes(stack), say)
+    _tell_how_to_go_on(places, time.monotonic() - started, say)
+
+
+def check_ports(stack: Stack) -> None:
+    """Raise PortError if somebody else has one of ours; what this stack left running is not somebody else."""
+    record = services(stack)
+    ours = leftovers.find(record, state.read(stack.places.state_file))
+    wanted = [(each.name, port) for each in record if each.name not in ours for port in each.ports]
+    ports.check_free(wanted, stack.ports.base)
+
+
+def wait_until_ready(places: Places, record: tuple[Process, ...], say: Say) -> None:
+    """One line for each process as it becomes ready."""
+    waiting = {process.name: process for process in record}
+    began = time.monotonic()
+    while waiting:
+        found = state.of_a_living_supervisor(places.state_file)
+        for name, told in found.processes.items() if found else ():
+            if name in waiting and _is_up(places, name, told):
+                say(_line(waiting.pop(name), told, time.monotonic() - began))
+        if time.monotonic() - began > DEADLINE:
+            late = ", ".join(waiting)
+            raise StartError(f"not ready after {DEADLINE:.0f} s: {late}\n{_last_lines(places, 'supervisor')}")
+        time.sleep(LOOK_EVERY)
+
+
+def _is_up(places: Places, name: str, told: Told) -> bool:
+    if told.condition == Condition.FAILED:
+        raise StartError(f"{name} did not come up: {told.last_error}\n{_last_lines(places, name)}")
+    return told.condition in {Condition.READY, Condition.DONE}
+
+
+def _line(process: Process, told: Told, seconds: float) -> str:
+    where = f"  port {process.ports[0]}" if isinstance(process, Service) else ""
+    return f"  {process.name:<10} {told.condition:<6} {seconds:5.1f} s{where}"
+
+
+def _last_lines(places: Places, name: str) -> str:
+    lines = logs.tail(places.log(name), _LAST_LINES)
+    return "\n".join([f"the end of {places.log(name)}:", *(f"  {line}" for line in lines)])
+
+
+def _runs_already(stack: Stack) -> bool:
+    """Whether a supervisor runs; on other ports than asked for is an error."""
+    if state.of_a_living_supervisor(stack.places.state_file) is None:
+        return False
+    running = stack.places.base_file.read_text().strip()
+    if running != str(stack.ports.base):
+        raise ports.PortError(
+            f"the stack runs on ports from {running}, {ports.SETTING} asks for {stack.ports.base}: `make down` first"
+        )
+    return True
+
+
+def _start(places: Places) -> None:
+    places.wanted_file.touch()
+    keeper.ensure(places)
+    if found := state.of_a_living_supervisor(places.state_file):
+        os.kill(found.supervisor.pid, signal.SIGHUP)  # what it gave up is tried again
+
+
+def _wait_for_a_stop_under_way(places: Places) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while (found := state.of_a_living_supervisor(places.state_file)) and found.stopping:
+        if time.monotonic() > deadline:
+            raise StartError("the stack is still stopping; see `make status`")
+        time.sleep(LOOK_EVERY)
+
+
+def _tell_how_to_go_on(places: Places, seconds: float, say: Say) -> None:
+    env = keys.read_env(places.env_file)
+    say(f"""
+Clearline is up ({seconds:.1f} s).
+  Gateway      {env["CLEARLINE_URL"]}
+  Admin token  {env["CLEARLINE_TOKEN"]}   (in .clearline/env, which the command line reads)
+
+Next:
+  .venv/bin/clearline kinds
+  .venv/bin/clearline connections create --name gateway --environment development --kind tcp \\
+      --set host=127.0.0.1 --set port={env["CLEARLINE_URL"].rsplit(":", 1)[1]}
+  .venv/bin/clearline verify gateway --wait
+  make status · make logs SERVICE=verifier · make down""")
