@@ -109,7 +109,7 @@ def install() -> None:
     """One hashed package by pip, the rest by uv. Members come last: hashes and -e in one command are refused."""
     lock = Path(__file__).with_name("bootstrap.lock")
     run(str(python()), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "-r", str(lock))
-    say("installing requirements.lock")
+    say("installing requirements.lock and the services")
     uv("--require-hashes", "-r", str(ROOT / "requirements.lock"))
     members = [word for path in manifests() for word in ("-e", str(path.parent))]
     uv("--no-build-isolation", *members)
@@ -121,8 +121,8 @@ def uv(*arguments: str) -> None:
 
 
 def progress() -> "list[str]":
-    """A bar on a terminal, one line per stage elsewhere."""
-    return [] if sys.stderr.isatty() else ["--no-progress"]
+    """Bars and names on a terminal; elsewhere our own line per stage, and errors."""
+    return [] if sys.stderr.isatty() else ["--quiet"]
 
 
 def run(*command: str) -> None:

@@ -19,6 +19,7 @@ LOCK_FILE = Path(__file__).with_name("jars.lock")
 POSTGRES_GROUP = "io.zonky.test.postgres"
 TRIES = 3
 THREADS = 8
+SAY_EVERY = 8  # jars
 
 Say = Callable[[str], None]
 
@@ -108,6 +109,8 @@ def _fetch_all(missing: list[Jar], cache: Path, pool: ThreadPoolExecutor, say: S
     for done, future in enumerate(as_completed(futures), 1):
         size += future.result()
         jar = futures[future]
+        if done % SAY_EVERY and done < len(missing):
+            continue
         spent = time.monotonic() - started
         say(f"  {done:>2}/{len(missing)}  {jar.artifact} {jar.version}  {size / 1e6:.0f} MB in {spent:.0f} s")
 

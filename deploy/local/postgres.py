@@ -68,6 +68,7 @@ def initialise(cluster: Cluster, password: str) -> bool:
     if cluster.is_nobodys:
         give_to_nobody(unfinished)
     _run_initdb(cluster, unfinished, password)
+    _create_database(cluster, unfinished)
     unfinished.rename(cluster.data)
     return True
 
@@ -87,6 +88,22 @@ def _run_initdb(cluster: Cluster, folder: Path, password: str) -> None:
         os.close(reading)
     if done.returncode != 0:
         raise InitdbError(f"initdb failed with exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def _create_database(cluster: Cluster, folder: Path) -> None:
+    """In single-user mode: no port, no password, before anybody else may connect."""
+    command = [*cluster.before, str(cluster.binaries / "bin" / "postgres"), "--single", "-D", str(folder), "postgres"]
+    done = subprocess.run(  # noqa: S603 - our own binaries
+        command,
+        cwd="/",
+        env=environment(),
+        input=f"create database {DATABASE}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0 or "ERROR" in done.stderr:
+        raise InitdbError(f"the database {DATABASE} could not be created:\n{done.stdout}{done.stderr}")
 
 
 def initdb_command(cluster: Cluster, folder: Path, password_descriptor: int) -> list[str]:

@@ -49,11 +49,12 @@ def _line(process: Process, told: Told) -> str:
     return f"{process.name:<11}{pid:>8}  {told.condition:<11}{port:>6}{memory:>10}  {error}".rstrip()
 
 
-def _memory(pid: int) -> str:
-    """Resident memory of a process and its children."""
+def _memory(pid: int, *, family: bool = True) -> str:
+    """Resident memory of a process, and of its children."""
     try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        return f"{sum(each.memory_info().rss for each in family) / 1e6:.0f} MB"
+        process = psutil.Process(pid)
+        counted = [process, *(process.children(recursive=True) if family else ())]
+        return f"{sum(each.memory_info().rss for each in counted) / 1e6:.0f} MB"
     except psutil.Error:
         return "-"
 
