@@ -1,0 +1,75 @@
+"""The narrow object through which HTTP reaches everything: a caller, one command or question, one transaction.
+
+Nothing behind it knows HTTP, and nothing before it knows SQL or Kafka.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import asyncpg
+
+from clearline.catalogue import ClearlineError
+from clearline.chassis.outcome import Ill
+from clearline.chassis.retry import classify
+from gateway.commands.work import Command, Tools, Work
+from gateway.queries.connections import ConnectionById
+from gateway.queries.reading import Question, Reading
+from gateway.security.authentication import authenticate
+from gateway.security.principal import Caller, Principal
+from gateway.security.rights import Connection, assume
+
+R = TypeVar("R")
+
+ACQUIRE_SECONDS = 2.0
+"""A request that waits longer for a connection is told so, rather than queueing behind others that wait."""
+RETRY_AFTER_SECONDS = 5
+
+
+class Desk:
+    """Takes commands and questions of callers that the database knows."""
+
+    def __init__(self, pool: "asyncpg.Pool[Any]", tools: Tools) -> None:
+        self._pool = pool
+        self._tools = tools
+
+    async def identify(self, token: str) -> Principal:
+        """Who holds this token. Raises NOT_AUTHENTICATED, TOKEN_EXPIRED or TOKEN_REVOKED."""
+        async with self._connection() as connection:
+            return await authenticate(connection, token)
+
+    async def ask(self, caller: Caller, question: Question[R]) -> R:
+        """The answer to a question, seen with the caller's rights."""
+        async with self._connection() as connection, connection.transaction():
+            now = await assume(connection, caller.principal)
+            return await question.run(Reading(connection=connection, caller=caller, now=now))
+
+    async def perform(self, caller: Caller, command: Command[R]) -> R:
+        """Do all of a command, or nothing."""
+        async with self._connection() as connection, connection.transaction():
+            return await command.run(await self._work(connection, caller))
+
+    async def change(self, caller: Caller, command: Command[UUID]) -> dict[str, Any]:
+        """Do a command about one connection and show it as that command left it."""
+        async with self._connection() as connection, connection.transaction():
+            work = await self._work(connection, caller)
+            connection_id = await command.run(work)
+            reading = Reading(connection=connection, caller=caller, now=work.now)
+            return await ConnectionById(connection_id).run(reading)
+
+    async def _work(self, connection: Connection, caller: Caller) -> Work:
+        now = await assume(connection, caller.principal)
+        return Work(connection=connection, caller=caller, now=now, command_id=self._tools.new_id(), tools=self._tools)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool. What the database's absence raises becomes STORE_UNAVAILABLE."""
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as proxy:
+                yield cast("Connection", proxy)  # the proxy has all of a connection's methods; only the stubs differ
+        except Exception as error:
+            illness = classify(error)
+            if isinstance(error, ClearlineError) or illness.ill is not Ill.WORLD:
+                raise
+            raise ClearlineError("STORE_UNAVAILABLE", retry_after=RETRY_AFTER_SECONDS, why=illness.reason) from error

@@ -1,0 +1,43 @@
+"""Verifications as every endpoint shows them: status by the reader's clock, steps, failure by the reader's role."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from gateway.queries.reading import Json, Reading, Row
+from gateway.read_model import sql
+
+
+async def verification_objects(reading: Reading, rows: Sequence[Row]) -> dict[UUID, Json]:
+    """Verification id → object, for rows of `verifications`."""
+    ids = [row["id"] for row in rows]
+    if not ids:
+        return {}
+    steps: dict[UUID, list[Json]] = {each: [] for each in ids}
+    for step in await reading.connection.fetch(sql("steps_of"), ids):
+        steps[step["verification_id"]].append({name: step[name] for name in _STEP})
+    details = await _operator_details(reading, ids)
+    return {row["id"]: _object(reading, row, steps[row["id"]], details.get(row["id"])) for row in rows}
+
+
+_STEP = ("name", "status", "duration_ms", "evidence", "skipped_because")
+_PLAIN = (
+    *("id", "connection_id", "revision", "why", "correlation_id"),
+    *("requested_at", "requested_by", "completed_at", "expires_at"),
+)
+
+
+async def _operator_details(reading: Reading, ids: list[UUID]) -> dict[UUID, str]:
+    """Operators alone may read that table; a viewer's role has no right to it."""
+    if not reading.caller.principal.sees_operator_detail:
+        return {}
+    rows = await reading.connection.fetch(sql("operator_details_of"), ids)
+    return {row["verification_id"]: row["operator_detail"] for row in rows}
+
+
+def _object(reading: Reading, row: Row, steps: list[Json], detail: str | None) -> Json:
+    failure = row["failure"]
+    if failure is not None and detail is not None:
+        failure = {**failure, "operator_detail": detail}
+    expired = row["outcome"] == "verified" and row["expires_at"] <= reading.now
+    shown: Json = {name: row[name] for name in _PLAIN}
+    return {**shown, "status": "expired" if expired else row["outcome"], "steps": steps, "failure": failure}

@@ -1,0 +1,10 @@
+select id, at, principal, action, object_type, object_id, environment, correlation_id, before, after
+from audit
+where ($1::text is null or principal = $1)
+  and ($2::text is null or action = $2)
+  and ($3::text is null or object_id = $3)
+  and ($4::timestamptz is null or at >= $4)
+  and ($5::timestamptz is null or at < $5)
+  and ($6::bigint is null or id < $6)
+order by id desc
+limit $7

@@ -1,0 +1,1 @@
+select exists (select from service_connection_profiles where id = $1)
