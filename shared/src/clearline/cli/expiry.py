@@ -1,0 +1,28 @@
+"""`--expires`: a duration from now, or a time."""
+
+import re
+from datetime import datetime, timedelta
+
+from clearline.cli.ends import WrongUseError
+
+_DURATION = re.compile(r"(\d{1,5})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def expiry(text: str, now: datetime) -> datetime:
+    """The moment that `30d`, `12h` or `2027-01-31T00:00:00Z` names; it must lie ahead and say its offset."""
+    match = _DURATION.fullmatch(text.strip())
+    when = now + timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}) if match else _time(text)
+    if when <= now:
+        raise WrongUseError("--expires lies in the past.")
+    return when
+
+
+def _time(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        when = None
+    if when is None or when.tzinfo is None:
+        raise WrongUseError("--expires wants a duration (30m, 12h, 30d, 8w) or a time such as 2027-01-31T00:00:00Z.")
+    return when

@@ -1,0 +1,67 @@
+"""Entry point: runs one command and turns every way it can end into an exit code and words for people."""
+
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+import typer
+
+from clearline.cli.app import app
+from clearline.cli.ends import ExitCode
+from clearline.cli.surroundings import Surroundings, of_this_process, silence
+
+_TOO_MANY = "Got unexpected extra argument"
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:], of_this_process()))
+
+
+def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
+    """Run one command; never raises."""
+    err = surroundings.stderr
+    try:
+        command = typer.main.get_command(app)
+        code = command.main(args=list(arguments), prog_name="clearline", standalone_mode=False, obj=surroundings)
+        surroundings.stdout.flush()
+        return int(code or ExitCode.FINE)
+    except BrokenPipeError:
+        silence(surroundings.stdout)
+        return ExitCode.PIPE_CLOSED
+    except SystemExit as end:  # the framework's own way out when the reader of `--help` has gone
+        silence(surroundings.stdout)
+        return end.code if isinstance(end.code, int) else ExitCode.PIPE_CLOSED
+    except (KeyboardInterrupt, typer.Abort):
+        err.write("\nInterrupted.\n")
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as error:
+        _tell_wrong_use(error, err)
+        return ExitCode.INCONCLUSIVE
+    except Exception as error:  # noqa: BLE001 - a traceback helps nobody at a terminal and may show a secret
+        _tell_our_fault(error, err)
+        return ExitCode.INCONCLUSIVE
+
+
+def _tell_wrong_use(error: typer.TyperException, err: TextIO) -> None:
+    """What the parser says, but for arguments it did not expect: one of them may be a secret."""
+    message = error.format_message()
+    if message.startswith(_TOO_MANY):
+        message = "There are more arguments than the command takes. If one of them was a secret, replace it."
+    where = getattr(error, "ctx", None)
+    if where is not None:
+        err.write(where.get_usage() + "\n")
+    err.write(f"{message}\n" if message else "")
+    if where is not None:
+        err.write(f"More: {where.command_path} --help\n")
+
+
+def _tell_our_fault(error: Exception, err: TextIO) -> None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"
+    err.write(
+        f"This command has a fault of its own: {type(error).__name__} at {place}.\n"
+        "Nothing is known about what was done. Report this line to Clearline's developers.\n"
+    )

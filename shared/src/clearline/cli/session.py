@@ -1,0 +1,59 @@
+"""What every command starts with: a target, a conversation with the gateway, a screen, and errors told to people."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from clearline.cli.ends import CommandError, ExitCode, RefusedError
+from clearline.cli.problem_view import error_lines
+from clearline.cli.surroundings import OutputForm, Surroundings, silence
+from clearline.cli.target import Target, find_target
+
+if TYPE_CHECKING:
+    from clearline.cli.api import Api
+    from clearline.cli.screen import Screen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One command's way to the gateway and to the person."""
+
+    surroundings: Surroundings
+    target: Target
+    api: "Api"
+    screen: "Screen"
+
+
+@contextmanager
+def session(context: typer.Context, output: OutputForm, *, token_needed: bool = True) -> Iterator[Session]:
+    """Open what a command needs; end it with the exit code that fits when it cannot do what was asked."""
+    # httpx2 and rich cost 0.2 s: `--help` does without them
+    from clearline.cli.api import Api, need_token  # noqa: PLC0415
+    from clearline.cli.screen import Screen  # noqa: PLC0415
+
+    surroundings: Surroundings = context.obj
+    screen = Screen(surroundings, output)
+    try:
+        target = find_target(surroundings.environ, surroundings.folder, surroundings.uid)
+        for warning in target.warnings:
+            screen.note(f"Warning: {warning}")
+        if token_needed:
+            need_token(target)
+        api = Api(target, f"cli-{surroundings.new_id()}", surroundings.transport)
+        try:
+            yield Session(surroundings=surroundings, target=target, api=api, screen=screen)
+        finally:
+            api.close()
+    except CommandError as error:
+        if screen.wants_json and isinstance(error, RefusedError):
+            screen.json(error.body, error=True)
+        else:
+            for line in error_lines(error):
+                screen.note(line)
+        raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError:  # the framework would make it exit code 1, which says that the thing failed
+        silence(surroundings.stdout)
+        raise typer.Exit(ExitCode.PIPE_CLOSED) from None

@@ -1,0 +1,81 @@
+"""What a command is given by the process that runs it, so that tests can give it something else."""
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+from uuid import uuid4
+
+if TYPE_CHECKING:  # its import costs 0.1 s, which `--help` need not pay
+    import httpx2
+
+
+class OutputForm(StrEnum):
+    """What stdout carries."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Environment, folder, streams, time, ids and the way to the network."""
+
+    environ: Mapping[str, str]
+    folder: Path
+    uid: int
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    new_id: Callable[[], str]
+    ask_secret: Callable[[str], str]
+    """Asks on the terminal without echo."""
+    ask: Callable[[str], str]
+    transport: "httpx2.BaseTransport | None" = None
+    """None: the network."""
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person sits there to be asked."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+
+def of_this_process() -> Surroundings:
+    """The real ones."""
+    return Surroundings(
+        environ=os.environ,
+        folder=Path.cwd(),
+        uid=os.getuid(),
+        stdin=sys.stdin,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+        now=lambda: datetime.now(UTC),
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+        new_id=lambda: uuid4().hex,
+        ask_secret=lambda prompt: getpass.getpass(prompt, stream=sys.stderr),
+        ask=_ask,
+    )
+
+
+def _ask(prompt: str) -> str:
+    """Asks on stderr, for stdout may be a file."""
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline()
+
+
+def silence(stream: TextIO) -> None:
+    """The reader has gone: what is still buffered must not fail again when Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
