@@ -1,17 +1,40 @@
-"""Batch consumption: one poll, one transaction, one position."""
+"""Batch consumption: one poll, one transaction, one position.
 
-from collections.abc import Sequence
+With `positions` the truth about the position lies with the handler's effects; Kafka is told for the lag tools' sake.
+"""
 
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from clearline.chassis import lease
 from clearline.chassis.clock import Clock
-from clearline.chassis.consumer import ConsumerStatus
-from clearline.chassis.consumption import BatchHandler, Positions
+from clearline.chassis.consumption import Batch, BatchHandler, Partition, PositionMoved, Positions, Received, Span
+from clearline.chassis.death_rate import TooManyDead
+from clearline.chassis.group_consumer import GroupConsumer
+from clearline.chassis.group_member import Polled
+from clearline.chassis.halving import halves
 from clearline.chassis.metrics import Metrics
+from clearline.chassis.outcome import Dead, Done, Ill, Outcome, Retry
 from clearline.chassis.producer import Producer
+from clearline.chassis.progress import Standing
+from clearline.chassis.reading import Reader
+from clearline.chassis.record import Record
+from clearline.chassis.retry import classify
 from clearline.chassis.settings import KafkaSettings
-from clearline.contracts.topics import Topic
+from clearline.chassis.tries import Tries
+from clearline.contracts.topics import DEAD_LETTERS, Topic
+
+_LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
+
+CANCEL_SECONDS = 1.0
+"""How long a cancelled transaction may take to roll back before it is left behind."""
+MOVED_SECONDS = 0.5
+"""Between two looks at a position that someone else moves."""
 
 
-class BatchConsumer:
+class BatchConsumer(GroupConsumer):
     """Hands whole polls to a transactional handler; halves a failing batch until the guilty record stands alone."""
 
     def __init__(
@@ -26,14 +49,173 @@ class BatchConsumer:
         clock: Clock,
         positions: Positions | None = None,
         max_records: int = 500,
+        dead_letters: Topic = DEAD_LETTERS,
+        dead_letters_only_alarm: bool = False,
     ) -> None:
-        raise NotImplementedError
+        super().__init__(
+            settings=settings,
+            topics=topics,
+            group=group,
+            producer=producer,
+            metrics=metrics,
+            clock=clock,
+            positions=positions,
+            max_records=max_records,
+            dead_letters=dead_letters,
+            dead_letters_only_alarm=dead_letters_only_alarm,
+        )
+        self._handler = handler
+        self._reader = Reader(topics)
+        self._lease = lease.Lease()
+        self._marks: dict[Partition, int] = {}
+        self._polled: Polled = {}
+        self._busy: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        raise NotImplementedError
+    # What the life of a consumer asks.
 
-    async def stop(self, deadline: float) -> None:
-        raise NotImplementedError
+    def _begin(self, starts: Mapping[Partition, int]) -> None:
+        self._marks, self._polled = dict(starts), {}
+        self._lease = lease.Lease()
 
-    def status(self) -> ConsumerStatus:
-        raise NotImplementedError
+    async def _take(self, polled: Polled) -> None:
+        """The batch runs in a task of its own, so that a hand-over can cancel it while this loop lives on."""
+        with lease.under(self._lease):
+            self._polled, self._busy = polled, asyncio.create_task(self._process(polled))
+        busy = self._busy
+        await asyncio.wait({busy})
+        self._busy = None
+        if busy.cancelled():
+            return
+        try:
+            await busy
+        except PositionMoved:
+            _LOG.warning("the stored position is elsewhere; reading it anew", group=self._group)
+            await self._clock.sleep(MOVED_SECONDS)
+            self._member.owned, self._unrestored = False, True
+        else:
+            self._polled = {}
+
+    async def _finish(self, limit: float) -> None:
+        busy = self._busy
+        if busy is not None:
+            if not self._outage.on:
+                await asyncio.wait({busy}, timeout=limit)
+            busy.cancel()
+            await asyncio.wait({busy}, timeout=CANCEL_SECONDS)
+        self._lease.end()
+
+    def _standings(self) -> Mapping[Partition, Standing]:
+        return {
+            partition: Standing(mark, self._member.end(partition), self._oldest(partition, mark))
+            for partition, mark in self._marks.items()
+        }
+
+    @property
+    def _in_flight(self) -> int:
+        return 0 if self._busy is None else 1
+
+    def _oldest(self, partition: Partition, mark: int) -> int | None:
+        return next((record.timestamp for record in self._polled.get(partition, ()) if record.offset >= mark), None)
+
+    # One poll.
+
+    async def _process(self, polled: Polled) -> None:
+        """Malformed records first, then the rest as one batch whose spans cover both."""
+        good: list[Received] = []
+        spans: dict[Partition, Span] = {}
+        for partition, records in polled.items():
+            first = self._continuity.check(partition, self._marks[partition], records[0].offset)
+            spans[partition] = Span(first, records[-1].offset + 1)
+            for record in records:
+                read = self._reader.read(partition, record)
+                if isinstance(read, Received):
+                    good.append(read)
+                else:
+                    await self._bury(record, read)
+        await self._settle(Batch(good, spans))
+
+    async def _settle(self, whole: Batch) -> None:
+        """Bring a batch to its end, in order, whatever part of it fails."""
+        work = [whole]
+        while work:
+            batch = work.pop()
+            outcome = await self._until_it_is_not_the_world(batch)
+            if isinstance(outcome, Done):
+                self._advance(batch)
+            elif len(batch.records) > 1:
+                first, second = halves(batch)
+                work += [second, first]
+            else:
+                await self._alone(batch, outcome)
+
+    async def _alone(self, batch: Batch, outcome: Retry | Dead) -> None:
+        """The guilty record: a few tries more, then it is dead and its span is stored without it."""
+        tries = Tries(self._clock)
+        while isinstance(outcome, Retry):
+            step = tries.failed(outcome)
+            if isinstance(step, Dead):
+                outcome = step
+                break
+            await self._clock.sleep(step)
+            again = await self._until_it_is_not_the_world(batch)
+            if isinstance(again, Done):
+                self._advance(batch)
+                return
+            outcome = again
+        for received in batch.records:
+            await self._bury(self._original(received), outcome)
+        await self._settle_empty(Batch((), batch.spans))
+
+    async def _settle_empty(self, batch: Batch) -> None:
+        """Store a span without records. No record is to blame when that fails: the world is."""
+        tries = Tries(self._clock)
+        while not isinstance(outcome := await self._until_it_is_not_the_world(batch), Done):
+            _LOG.error("a position cannot be stored; trying until it can", group=self._group, outcome=str(outcome))
+            step = tries.failed(Retry(str(outcome), Ill.WORLD))
+            await self._clock.sleep(step if isinstance(step, float) else 1.0)
+        self._advance(batch)
+
+    async def _until_it_is_not_the_world(self, batch: Batch) -> Outcome:
+        """Try, and while the world is ill, wait and try the same again without end."""
+        tries = Tries(self._clock)
+        while True:
+            outcome = await self._attempt(batch)
+            if not (isinstance(outcome, Retry) and outcome.ill is Ill.WORLD):
+                self._outage.over()
+                return outcome
+            self._metrics.retries.labels(self._group, Ill.WORLD.value).inc()
+            self._outage.begin(outcome.reason)
+            step = tries.failed(outcome)
+            await self._clock.sleep(step if isinstance(step, float) else 1.0)
+
+    async def _attempt(self, batch: Batch) -> Outcome:
+        if not batch.records and self._positions is None:
+            return Done()
+        began = self._clock.monotonic()
+        try:
+            outcome = await self._handler(batch)
+        except (PositionMoved, TooManyDead, lease.LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 - the table says whose fault it is
+            outcome = classify(error)
+            if outcome.ill is Ill.RECORD:
+                self._metrics.retries.labels(self._group, Ill.RECORD.value).inc()
+                _LOG.warning("a batch failed", group=self._group, records=len(batch.records), exc_info=error)
+        for topic in {partition.topic for partition in batch.spans}:
+            self._metrics.handler_seconds.labels(topic, "batch").observe(self._clock.monotonic() - began)
+        return outcome
+
+    def _advance(self, batch: Batch) -> None:
+        self._death_rate.alive(len(batch.records))
+        for partition, span in batch.spans.items():
+            self._marks[partition] = span.next
+        for received in batch.records:
+            self._metrics.handled.labels(received.partition.topic, "done").inc()
+
+    async def _bury(self, record: Record, dead: Dead) -> None:
+        self._death_rate.dead()
+        await self._dead_letters.write(record, dead)
+        self._metrics.handled.labels(record.topic, "dead").inc()
+
+    def _original(self, received: Received) -> Record:
+        return next(record for record in self._polled[received.partition] if record.offset == received.offset)

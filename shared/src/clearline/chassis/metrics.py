@@ -82,7 +82,7 @@ class Metrics:
         )
 
         # Records that retention took before they were read: a loss, and never silent.
-        self.skipped = Counter(
+        self.lost = Counter(
             "clearline_consumer_lost_records",
             "Offsets that were gone before they were read, on topics that are not compacted.",
             ("topic", "group"),

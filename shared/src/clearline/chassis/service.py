@@ -1,18 +1,30 @@
 """How a worker lives: wait for what it needs, consume, and on SIGTERM finish or hand back within a deadline."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import structlog
 
 from clearline.chassis.clock import Clock, SystemClock
 from clearline.chassis.consumer import Consumer
-from clearline.chassis.health import Health
+from clearline.chassis.health import CheckResult, Health
 from clearline.chassis.metrics import Metrics
-from clearline.chassis.producer import Producer
+from clearline.chassis.ops import OpsApp
+from clearline.chassis.ops_server import OpsServer, PortTaken
+from clearline.chassis.producer import BusUnavailable, Producer
+from clearline.chassis.retry import WORLD
 from clearline.chassis.settings import ProcessSettings
 
 STOP_WITHIN = 20.0
 """Seconds from SIGTERM to the end; below the thirty after which Kubernetes kills."""
+PRODUCER_STOP_SECONDS = 3.0
+
+_LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
 
 @dataclass(kw_only=True)
@@ -22,7 +34,7 @@ class Worker:
     name: str
     settings: ProcessSettings
     producer: Producer
-    consumers: dict[str, Consumer]
+    consumers: Mapping[str, Consumer]
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
     clock: Clock = field(default_factory=SystemClock)
@@ -31,10 +43,94 @@ class Worker:
     stop_within: float = STOP_WITHIN
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Live until `stop` is set, then stop within `stop_within`."""
-        raise NotImplementedError
+        """Live until `stop` is set, then stop within `stop_within`. Raises what a consumer dies of, and `PortTaken`."""
+        self.metrics.tell_build(
+            service=self.name, version=version("clearline"), installation=self.settings.installation
+        )
+        phase = _Start()
+        self.health.add("start", phase.check)
+        for name, consumer in self.consumers.items():
+            self.health.add(f"consumer {name}", lambda consumer=consumer: consumer.status().check())  # type: ignore[misc]
+        ops = OpsServer(OpsApp(self.metrics, self.health), self.settings)
+        serving = asyncio.create_task(ops.run())
+        _LOG.info("started", ops_port=ops.port)
+        try:
+            await _either(self._work(phase), stop)
+        finally:
+            phase.detail = "stopping"
+            await self._stop()
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            _LOG.info("stopped")
+
+    async def _work(self, phase: "_Start") -> None:
+        phase.detail = "waiting for Kafka"
+        await self._wait_for_kafka()
+        for wait in self.ready:
+            phase.detail = f"waiting for {getattr(wait, '__name__', 'a dependency').replace('_', ' ')}"
+            await wait()
+        phase.detail = ""
+        async with asyncio.TaskGroup() as group:
+            for consumer in self.consumers.values():
+                group.create_task(consumer.run())
+
+    async def _wait_for_kafka(self) -> None:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self.producer.start()
+            except BusUnavailable as error:
+                if attempt == 1:
+                    _LOG.warning("waiting for Kafka", reason=str(error))
+                await self.clock.sleep(WORLD.wait(attempt, random.random))
+            else:
+                return
+
+    async def _stop(self) -> None:
+        """Consumers first, all at once, then the producer they publish with."""
+        deadline = max(1.0, self.stop_within - PRODUCER_STOP_SECONDS)
+        stopping = [asyncio.create_task(consumer.stop(deadline)) for consumer in self.consumers.values()]
+        if stopping:
+            _, late = await asyncio.wait(stopping, timeout=deadline)
+            for task in late:
+                task.cancel()
+            if late:
+                _LOG.warning("not everything could be handed back in time; the next owner does it again")
+        await self.producer.stop(PRODUCER_STOP_SECONDS)
 
 
-def run_until_signal(worker: Worker, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
-    """Run `worker` until SIGTERM or SIGINT; for `__main__`. A process that probes passes `OutboundLoop`."""
-    raise NotImplementedError
+@dataclass(slots=True)
+class _Start:
+    """What the process still waits for before it works; empty when it does."""
+
+    detail: str = "starting"
+
+    def check(self) -> CheckResult:
+        return CheckResult(ok=not self.detail, detail=self.detail or "done")
+
+
+async def _either(work: Awaitable[None], stop: asyncio.Event) -> None:
+    """Until `stop` is set or `work` ends. Work in hand is left running: stopping it in order is the caller's."""
+    working, waiting = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if working.done():
+        await working
+
+
+def run_until_signal(worker: Worker) -> None:
+    """Run `worker` until SIGTERM or SIGINT; for `__main__`."""
+    asyncio.run(_run(worker))
+
+
+async def _run(worker: Worker) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    try:
+        await worker.run(stop)
+    except PortTaken as taken:
+        sys.stderr.write(f"Cannot start: {taken}.\n")
+        raise SystemExit(2) from None

@@ -1,10 +1,22 @@
 """Creates what topic records declare and refuses to run against topics that differ from them."""
 
+import random
 from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from clearline.chassis.clock import Clock
+from clearline.chassis.retry import WORLD
 from clearline.chassis.settings import KafkaSettings
 from clearline.contracts.topics import Topic
+
+REQUEST_TIMEOUT_MS = 10_000
+
+_LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
 
 class TopicsDiffer(Exception):  # noqa: N818 - exceptions are nouns here (layout-and-style)
@@ -13,4 +25,86 @@ class TopicsDiffer(Exception):  # noqa: N818 - exceptions are nouns here (layout
 
 async def provision(topics: Sequence[Topic], settings: KafkaSettings, clock: Clock) -> list[str]:
     """Create the missing ones and return their names. Waits for Kafka. Raises `TopicsDiffer`."""
-    raise NotImplementedError
+    attempt = 0
+    while True:
+        attempt += 1
+        admin = AIOKafkaAdminClient(**settings.client_options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+        try:
+            await admin.start()
+            return await _provision(topics, admin, settings.replication_factor)
+        except (KafkaError, OSError) as error:
+            if attempt == 1:
+                _LOG.warning("waiting for Kafka to create topics", reason=type(error).__name__)
+            await clock.sleep(WORLD.wait(attempt, random.random))
+        finally:
+            await admin.close()
+
+
+async def _provision(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replication: int) -> list[str]:
+    existing = {found["topic"]: found for found in await admin.describe_topics() if not found["error_code"]}
+    there = [topic for topic in topics if topic.name in existing]
+    differences = [
+        *(line for topic in there for line in partition_difference(topic, len(existing[topic.name]["partitions"]))),
+        *(line for topic, config in await _configs(there, admin) for line in config_differences(topic, config)),
+    ]
+    if differences:
+        raise TopicsDiffer(
+            "Topics on this Kafka differ from what Clearline declares; nothing was changed.\n"
+            + "\n".join(f"  {line}" for line in differences)
+            + "\nChange them with Kafka's own tools, or use another Kafka."
+        )
+    missing = [topic for topic in topics if topic.name not in existing]
+    if missing:
+        await _create(missing, admin, replication)
+    return [topic.name for topic in missing]
+
+
+async def _create(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replication: int) -> None:
+    response = await admin.create_topics(
+        [NewTopic(topic.name, topic.partitions, replication, topic_configs=declared(topic)) for topic in topics]
+    )
+    for name, code, *_ in response.topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:  # another process was faster: it declares the same
+            raise error(name)
+
+
+async def _configs(topics: Sequence[Topic], admin: AIOKafkaAdminClient) -> list[tuple[Topic, dict[str, str]]]:
+    if not topics:
+        return []
+    by_name = {topic.name: topic for topic in topics}
+    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in by_name])
+    return [
+        (by_name[name], {entry[0]: str(entry[1]) for entry in entries})
+        for response in responses
+        for _code, _message, _kind, name, entries in _resources(response)
+    ]
+
+
+def _resources(response: Any) -> list[tuple[int, str, int, str, list[tuple[Any, ...]]]]:
+    resources: list[tuple[int, str, int, str, list[tuple[Any, ...]]]] = response.resources
+    return resources
+
+
+def declared(topic: Topic) -> dict[str, str]:
+    """The Kafka settings that a topic record fixes."""
+    config = {"cleanup.policy": topic.cleanup, "max.message.bytes": str(topic.max_bytes)}
+    if topic.retention_ms is not None:
+        config["retention.ms"] = str(topic.retention_ms)
+    return config
+
+
+def partition_difference(topic: Topic, found: int) -> list[str]:
+    """A line for a person if the number of partitions differs: the same key would lie elsewhere."""
+    if found == topic.partitions:
+        return []
+    return [f"{topic.name}: {found} partitions, declared are {topic.partitions}"]
+
+
+def config_differences(topic: Topic, found: dict[str, str]) -> list[str]:
+    """A line for a person per setting that differs."""
+    return [
+        f"{topic.name}: {name} is {found.get(name)}, declared is {wanted}"
+        for name, wanted in declared(topic).items()
+        if found.get(name) != wanted
+    ]
