@@ -7,7 +7,8 @@ STACK := $(VENV)/python -m deploy.local
 # Commands that hold generated files to what they are generated from.
 GENERATORS := \
 	clearline.contracts.render \
-	clearline.catalogue.render
+	clearline.catalogue.render \
+	deploy.environments.render
 
 # A Python of the user's own must not leak into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP

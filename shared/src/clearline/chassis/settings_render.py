@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from clearline.chassis.environment import Settings, example_of, variable_of
+
+_UNITS = (("h", 3600), ("m", 60), ("s", 1), ("ms", 0.001))
+"""Largest first; `Duration` reads them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +52,7 @@ def _doc(variable: str, field: FieldInfo) -> SettingDoc:
 
 
 def _written(default: object) -> str:
+    if isinstance(default, timedelta):
+        seconds = default.total_seconds()
+        return next(f"{seconds / size:g}{unit}" for unit, size in _UNITS if seconds % size == 0)
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
