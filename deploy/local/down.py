@@ -34,23 +34,25 @@ def down(places: Places, say: Say) -> None:
 
 
 def _wait(places: Places, first: State, say: Say) -> None:
-    told: set[str] = set()
+    ran = {name for name, each in first.processes.items() if each.identity is not None}
     deadline = time.monotonic() + DEADLINE
     while first.supervisor.process() is not None:
-        latest = state.read(places.state_file)
-        for name, each in latest.processes.items() if latest else ():
-            ran = first.processes.get(name)
-            if (
-                each.condition == Condition.STOPPED
-                and name not in told
-                and ran is not None
-                and ran.identity is not None
-            ):
-                told.add(name)
-                say(f"  {name:<10} stopped{f'  ({each.last_error})' if each.last_error else ''}")
+        ran -= _tell_stopped(places, ran, say)
         if time.monotonic() > deadline:
             raise StopError(f"not stopped after {DEADLINE:.0f} s; see `make status` and {places.log('supervisor')}")
         time.sleep(LOOK_EVERY)
+    _tell_stopped(places, ran, say)
+
+
+def _tell_stopped(places: Places, ran: set[str], say: Say) -> set[str]:
+    """The names of those that have stopped, after a line for each."""
+    latest = state.read(places.state_file)
+    processes = latest.processes if latest else {}
+    stopped = {name for name in ran if name in processes and processes[name].condition == Condition.STOPPED}
+    for name in sorted(stopped):
+        error = processes[name].last_error
+        say(f"  {name:<10} stopped{f'  ({error})' if error else ''}")
+    return stopped
 
 
 def reset(places: Places, say: Say, *, force: bool) -> None:

@@ -25,7 +25,8 @@ def status(places: Places, say: Say) -> bool:
     say(f"{'process':<11}{'pid':>8}  {'state':<11}{'port':>6}{'memory':>10}  last error")
     for process in processes(last_stack(places)):
         say(_line(process, found.processes.get(process.name, Told())))
-    say(f"{'supervisor':<11}{found.supervisor.pid:>8}  {'running':<11}{'':>6}{_memory(found.supervisor.pid):>10}")
+    memory = _memory(found.supervisor.pid, family=False)
+    say(f"{'supervisor':<11}{found.supervisor.pid:>8}  {'running':<11}{'':>6}{memory:>10}")
     if keeper.find(places) is None:
         say("nobody would start a killed supervisor again; `make up` mends that")
     return all(each.condition in {Condition.READY, Condition.DONE} for each in found.processes.values())

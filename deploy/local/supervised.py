@@ -65,7 +65,7 @@ class Supervised:
         delay, exits = FIRST_DELAY, 0
         while True:
             child = await self._start()
-            steady = await self._watch(service, child)
+            steady = await self._watch(service, child) if child else False
             exits = 0 if self.was_ready.is_set() else exits + 1
             delay = FIRST_DELAY if steady else delay
             if exits >= EXITS_BEFORE_FAILED:
@@ -81,12 +81,7 @@ class Supervised:
         tries = 0
         while True:
             child, tries = await self._start(), tries + 1
-            code = await child.exited()
-            self._lost(code)
-            if code == 0:
-                self.told.last_error = ""
-                self.was_ready.set()
-                self._become(Condition.DONE)
+            if child and await self._succeeds(child):
                 return
             if tries >= TRIES_OF_A_STEP:
                 await self._give_up()
@@ -94,9 +89,23 @@ class Supervised:
             else:
                 await asyncio.sleep(FIRST_DELAY)
 
-    async def _start(self) -> Child:
-        if self.child is None:
-            self.child = await children.start(self.process, self.places)
+    async def _succeeds(self, child: Child) -> bool:
+        code = await child.exited()
+        self._lost(code)
+        if code != 0:
+            return False
+        self.told.last_error = ""
+        self.was_ready.set()
+        self._become(Condition.DONE)
+        return True
+
+    async def _start(self) -> Child | None:
+        """The running child; None if its program cannot be started at all."""
+        try:
+            self.child = self.child or await children.start(self.process, self.places)
+        except OSError as error:
+            self.told.last_error = str(error)
+            return None
         self.told.identity = self.child.identity
         self._become(Condition.STARTING)
         return self.child

@@ -3,10 +3,8 @@
 import asyncio
 import fcntl
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from deploy.local import leftovers, logs, state
 from deploy.local.places import Places
@@ -15,6 +13,15 @@ from deploy.local.state import Identity, State
 from deploy.local.supervised import Supervised
 
 ROTATE_EVERY = 30.0
+
+
+class _StopAskedError(Exception):
+    """Ends the group of lives."""
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+    raise _StopAskedError
 
 
 class Supervisor:
@@ -28,15 +35,19 @@ class Supervisor:
         self._adopt(record)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start everything in order, keep it running until `stop`, then stop it in the reverse order."""
+        """Start everything in order, keep it running until `stop`, then stop it in the reverse order.
+
+        A mistake of our own ends the supervisor, not what it runs: the keeper starts another, which takes over.
+        """
         self._tell()
-        lives = [asyncio.create_task(each.live(self._before(each))) for each in self._all.values()]
-        lives.append(asyncio.create_task(self._rotate_logs()))
-        await stop.wait()
-        for life in lives:
-            life.cancel()
-        await asyncio.gather(*lives, return_exceptions=True)
-        await self.stop_all()
+        try:
+            async with asyncio.TaskGroup() as lives:
+                for each in self._all.values():
+                    lives.create_task(each.live(self._before(each)))
+                lives.create_task(self._rotate_logs())
+                lives.create_task(_until(stop))
+        except* _StopAskedError:
+            await self.stop_all()
 
     async def stop_all(self) -> None:
         self._state.stopping = True
@@ -71,12 +82,7 @@ def supervise(places: Places, make_record: Callable[[], tuple[Process, ...]], my
     """Wait for the lock, take over what runs, keep it running while `wanted` is there. 0 when the stack was stopped."""
     with places.lock_file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second supervisor waits here until the first has died
-        try:
-            asyncio.run(_supervise(places, make_record(), myself))
-        finally:
-            with suppress(OSError):
-                if not places.wanted_file.exists():
-                    places.state_file.unlink(missing_ok=True)
+        asyncio.run(_supervise(places, make_record(), myself))
     return 0
 
 
@@ -90,9 +96,3 @@ async def _supervise(places: Places, record: tuple[Process, ...], myself: Identi
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, supervisor.retry_failed)
     await supervisor.run(stop)
-
-
-def redirect_output(log: Path) -> None:
-    """The supervisor's own output goes to a log, appended."""
-    file = log.open("a", buffering=1)
-    sys.stdout = sys.stderr = file
