@@ -68,7 +68,7 @@ def parse_credentials(
     parsed = _parse(kind.credentials, raw, "/credentials", {})
     if config is None:
         return parsed
-    given = parsed.model_fields_set
+    given = parsed.given().keys()
     missing = kind.required_credentials(config) - given - set(stored)
     useless = given - kind.allowed_credentials(config)
     errors = [FieldError(f"/credentials/{name}", "FIELD_REQUIRED", "Is needed with this config.") for name in missing]

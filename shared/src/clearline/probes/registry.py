@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from clearline.catalogue import ClearlineError, FieldError
+from clearline.probes.http import HTTP
 from clearline.probes.postgres import POSTGRES
 from clearline.probes.probe import Kind
 from clearline.probes.tcp import TCP
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
+        "http": HTTP,
         "postgres": POSTGRES,
         "tcp": TCP,
     }
