@@ -44,8 +44,8 @@ def _lines(name: str, values: Mapping[str, str]) -> Iterator[str]:
     yield f"# {NOTICE.format(command=COMMAND)}"
     yield "#"
     yield "# Each process needs only what is listed under its name. Every variable may come from a file instead:"
-    yield "# NAME_FILE=/run/secrets/name. Do so for what is marked secret. An assignment in a comment shows the default,"
-    yield "# or an example."
+    yield "# NAME_FILE=/run/secrets/name. Do so for what is marked secret. An assignment in a comment shows the"
+    yield "# default, or an example."
     by_readers: dict[Readers, list[dict[str, SettingDoc]]] = {}
     for docs in settings_by_variable().values():
         by_readers.setdefault(tuple(docs), []).append(docs)
