@@ -72,15 +72,16 @@ create trigger changes_announced after insert on changes for each statement exec
 create table inbox_other partition of inbox default;      -- an event dated far outside still finds a place
 create table changes_other partition of changes default;
 
--- The partitions that should exist at a moment, and the bounds of each.
+-- The partitions that should exist at a moment, and the bounds of each. An event may be as old as its topic keeps it;
+-- a notice is never old.
 create function wanted_partitions(as_of timestamptz)
   returns table (parent text, name text, lower_bound text, upper_bound text)
   language sql stable set timezone = 'UTC' as $$
   select 'inbox', 'inbox_' || to_char(day, 'YYYYMMDD'), (day::date)::text, (day::date + 1)::text
-    from generate_series(date_trunc('day', as_of) - interval '31 days', as_of + interval '7 days', interval '1 day') as day
+    from generate_series(date_trunc('day', as_of) - interval '31 days', as_of + interval '2 days', interval '1 day') as day
   union all
   select 'changes', 'changes_' || to_char(hour, 'YYYYMMDDHH24'), hour::text, (hour + interval '1 hour')::text
-    from generate_series(date_trunc('hour', as_of) - interval '24 hours', as_of + interval '48 hours', interval '1 hour') as hour
+    from generate_series(date_trunc('hour', as_of) - interval '1 hour', as_of + interval '8 hours', interval '1 hour') as hour
 $$;
 
 -- Makes what is missing and drops what is past its retention, at most `at_most` of both; returns how many it did.
@@ -95,7 +96,9 @@ declare
   bounded_by text;
   done integer := 0;
 begin
-  perform pg_advisory_xact_lock(hashtext('clearline.maintain_partitions'));
+  -- One at a time. Of the locks that conflict with themselves it is the weakest; unlike an advisory one it also has
+  -- this session notice what others made while it waited.
+  lock table public.inbox, public.changes in share update exclusive mode;
   for wanted in
     select w.* from public.wanted_partitions(as_of) w where to_regclass('public.' || w.name) is null
     order by w.parent, w.name limit at_most

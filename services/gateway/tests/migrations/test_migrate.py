@@ -1,0 +1,71 @@
+"""Migrations apply once, in order, under a lock, whoever runs them and however many at once."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from services.gateway.tests.migrated import MigratedDatabase
+from tests.harness import database as databases
+from tests.harness.database import Database
+
+from gateway.migrate import Migration, SchemaConflict, migrate, migrations, pending, schema_version, wait_for_schema
+from gateway.read_model.pools import open_pool
+
+ONE = Migration(1, "0001_one.sql", "create table one ()")
+TWO = Migration(2, "0002_two.sql", "create table two ()")
+
+
+def test_numbers_have_no_gap_and_no_twin() -> None:
+    assert [each.version for each in migrations()] == list(range(1, schema_version() + 1))
+
+
+def test_only_what_was_not_applied_is_pending() -> None:
+    assert pending([ONE, TWO], {1: ONE.checksum}) == [TWO]
+
+
+def test_an_edited_file_is_told_by_its_name() -> None:
+    with pytest.raises(SchemaConflict, match=r"0001_one\.sql was applied and has been changed"):
+        pending([ONE, TWO], {1: "other"})
+
+
+def test_a_newer_database_is_refused() -> None:
+    with pytest.raises(SchemaConflict, match="0002, which this version does not know"):
+        pending([ONE], {1: ONE.checksum, 2: TWO.checksum})
+
+
+async def test_four_at_once_on_two_databases_apply_each_file_once(postgres: str, database: Database) -> None:
+    other = await databases.create(postgres)
+    try:
+        done = await asyncio.gather(*(migrate(each.dsn) for each in (database, database, other, other)))
+    finally:
+        await databases.drop(postgres, other)
+    names = [each.name for each in migrations()]
+    assert sorted(done[:2]) == [[], names]
+    assert sorted(done[2:]) == [[], names]
+
+
+async def test_a_file_that_fails_leaves_nothing_behind(database: Database) -> None:
+    broken = Migration(2, "0002_broken.sql", "create table half (); select 1 / 0")
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(database.dsn, [ONE, broken])
+    connection = await asyncpg.connect(database.dsn)
+    assert await connection.fetchval("select to_regclass('half') is null")
+    assert await connection.fetchval("select max(version) from schema_migrations") == 1
+    await connection.close()
+    assert await migrate(database.dsn, [ONE, TWO]) == ["0002_two.sql"]
+
+
+async def test_a_process_waits_until_somebody_has_migrated(database: Database) -> None:
+    pool = await open_pool(database.dsn, name="test")
+    waiting = asyncio.create_task(wait_for_schema(pool))
+    _, still_waiting = await asyncio.wait({waiting}, timeout=0.3)
+    assert still_waiting
+    await migrate(database.dsn)
+    await asyncio.wait_for(waiting, 10)
+    await pool.close()
+
+
+async def test_every_login_can_read_the_version(migrated: MigratedDatabase) -> None:
+    for login in ("clearline_api", "clearline_projector", "clearline_relay", "clearline_reader"):
+        async with migrated.connect(login) as connection:
+            assert await connection.fetchval("select max(version) from schema_migrations") == schema_version()
