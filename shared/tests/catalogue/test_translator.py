@@ -44,6 +44,12 @@ def test_missing_mistyped_and_boundless_values_read_not_known() -> None:
         assert summary == f"h:{NOT_KNOWN} (a) refused the connection."
 
 
+def test_a_number_without_a_bound_of_its_own_is_bounded_all_the_same() -> None:
+    for limit in (10**16, -(10**5000), float("inf"), float("nan")):
+        assert f"the {NOT_KNOWN} bytes" in translate("BODY_TOO_LARGE", {"limit": limit}).user_message
+        assert NOT_KNOWN in translate("FIELD_RANGE", {"minimum": limit, "maximum": 1}).user_message
+
+
 def test_whole_numbers_are_written_out() -> None:
     assert "1048576" in translate("FIELD_RANGE", {"minimum": 1, "maximum": 1048576}).user_message
     assert "0.5" in translate("FIELD_RANGE", {"minimum": 0.5, "maximum": 1.0}).user_message
