@@ -1,0 +1,1 @@
+"""HTTP and nothing else: it reads requests, asks the desk, and tells answers. No SQL, no Kafka."""

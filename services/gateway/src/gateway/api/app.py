@@ -1,0 +1,77 @@
+"""Puts the API together: one router per resource, one form for every error, and guards around both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from uuid import UUID
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.api import about, audit, connections, error_codes, kinds, lifecycle, tokens, verifications
+from gateway.api.body_guard import BodyGuard, BodyLimits
+from gateway.api.correlation import Correlated
+from gateway.api.description import describe
+from gateway.api.errors import answer_errors
+from gateway.commands.desk import Desk
+
+OPERATIONS = frozenset({"/metrics", "/health/live", "/health/ready"})
+RESOURCES = (connections, lifecycle, verifications, kinds, error_codes, audit, tokens, about)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the API is given."""
+
+    desk: Desk
+    new_id: Callable[[], UUID]
+    installation: str
+    operations: ASGIApp
+    """Serves /metrics and /health on the same port."""
+    limits: BodyLimits = field(default_factory=BodyLimits)
+
+
+def build(surroundings: Surroundings) -> ASGIApp:
+    """The whole HTTP side as one ASGI app."""
+    app = create_api()
+    app.state.desk = surroundings.desk
+    app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
+    guarded = Correlated(BodyGuard(app, surroundings.limits), surroundings.new_id)
+    return _Front(guarded, surroundings.operations)
+
+
+def create_api() -> FastAPI:
+    """The routes alone; enough to describe them."""
+    app = FastAPI(
+        title="Clearline",
+        version=gateway_version(),
+        summary="Service connections that are proven before they go live.",
+        openapi_url="/openapi.json",
+        docs_url=None,  # the viewers that come with FastAPI load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    below = APIRouter(prefix="/api/v1")
+    for resource in RESOURCES:
+        below.include_router(resource.router)
+    app.include_router(below)
+    describe(app)
+    answer_errors(app)
+    return app
+
+
+def gateway_version() -> str:
+    """As it was installed."""
+    return version("clearline-gateway")
+
+
+class _Front:
+    """Operations must answer whatever becomes of the API, so they stand beside it."""
+
+    def __init__(self, api: ASGIApp, operations: ASGIApp) -> None:
+        self._api = api
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operations = scope["type"] == "http" and scope["path"] in OPERATIONS
+        await (self._operations if operations else self._api)(scope, receive, send)

@@ -1,0 +1,55 @@
+"""`/connections/{id}/activate`, `/deactivate` and `/staged`: what is relied on."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from gateway.api.access import AtDesk, Operator
+from gateway.api.connection_models import ConnectionAnswer
+from gateway.api.connection_requests import RevisionRequest
+from gateway.api.preconditions import OptionalVersion, tell_version
+from gateway.commands.activate_connection import ActivateConnection
+from gateway.commands.deactivate_connection import DeactivateConnection
+from gateway.commands.discard_staged import DiscardStaged
+
+router = APIRouter(prefix="/connections/{connection_id}", tags=["connections"])
+Shown = dict[str, Any]
+
+
+@router.post("/activate", operation_id="activateConnection", response_model=ConnectionAnswer)
+async def activate(
+    *,
+    connection_id: UUID,
+    expected: OptionalVersion,
+    response: Response,
+    caller: Operator,
+    at: AtDesk,
+    body: RevisionRequest | None = None,
+) -> Shown:
+    """Put a proven revision into service: the newest, or the last live one by its number."""
+    revision = body.revision if body else None
+    command = ActivateConnection(connection_id=connection_id, revision=revision, expected=expected)
+    shown = await at.change(caller, command)
+    tell_version(response, shown["version"])
+    return shown
+
+
+@router.post("/deactivate", operation_id="deactivateConnection", response_model=ConnectionAnswer)
+async def deactivate(
+    connection_id: UUID, expected: OptionalVersion, response: Response, caller: Operator, at: AtDesk
+) -> Shown:
+    """Take a connection out of service."""
+    shown = await at.change(caller, DeactivateConnection(connection_id=connection_id, expected=expected))
+    tell_version(response, shown["version"])
+    return shown
+
+
+@router.delete("/staged", operation_id="discardStagedRevision", response_model=ConnectionAnswer)
+async def discard(
+    connection_id: UUID, expected: OptionalVersion, response: Response, caller: Operator, at: AtDesk
+) -> Shown:
+    """Drop the revision that waits beside the live one."""
+    shown = await at.change(caller, DiscardStaged(connection_id=connection_id, expected=expected))
+    tell_version(response, shown["version"])
+    return shown

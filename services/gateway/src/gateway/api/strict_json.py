@@ -1,0 +1,72 @@
+"""Reads a body as the one document that every reader would see: no doubled names, no NaN, no half characters."""
+
+import json
+from typing import Any, NoReturn
+
+from clearline.catalogue import ClearlineError
+
+MAX_DEPTH = 32
+"""No body of ours nests deeper than ten; a parser further on must not be made to recurse."""
+
+
+def parse(raw: bytes) -> Any:
+    """The document. Raises MALFORMED_JSON, which never repeats what was sent."""
+    try:
+        text = raw.decode("utf-8")
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+    except UnicodeDecodeError:
+        raise malformed("it is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise malformed(f"{error.msg}, line {error.lineno}, column {error.colno}") from None
+    except (RecursionError, ValueError):  # nested beyond the interpreter's limit; a number of thousands of digits
+        raise malformed("it nests too deeply, or holds a number that is too long") from None
+    _check(document, MAX_DEPTH)
+    return document
+
+
+def malformed(why: str) -> ClearlineError:
+    """What the caller is told; `why` is for whoever debugs and holds no value."""
+    return ClearlineError("MALFORMED_JSON", why=why)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise malformed("a name stands twice in one object")
+    return document
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise malformed("NaN and Infinity are not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise malformed("a number is too large")
+    return number
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise malformed("it nests too deeply")
+    match value:
+        case str():
+            _whole(value)
+        case dict():
+            for name, inner in value.items():
+                _whole(name)
+                _check(inner, depth - 1)
+        case list():
+            for inner in value:
+                _check(inner, depth - 1)
+        case _:
+            return
+
+
+def _whole(text: str) -> None:
+    """Half of a surrogate pair is no character: no store and no log could write it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise malformed("a text holds half of a character") from None

@@ -1,0 +1,78 @@
+"""`/tokens`: who may talk to Clearline, and as what. Admins only."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from gateway.api.access import Admin, AtDesk
+from gateway.api.connection_requests import Name
+from gateway.api.paging import Page, Paging
+from gateway.api.values import Answer, Environment, Moment, Request, Role
+from gateway.commands.create_token import CreateToken
+from gateway.commands.revoke_token import RevokeToken
+from gateway.queries.tokens import ListTokens, TokenById
+
+router = APIRouter(prefix="/tokens", tags=["tokens"])
+Shown = dict[str, Any]
+
+
+class CreateTokenRequest(Request):
+    """A new token; its rights are at most its maker's."""
+
+    name: Name
+    role: Role
+    environments: list[Environment] | None = Field(
+        default=None, min_length=1, max_length=3, description="Where it holds; all that the maker has if left out."
+    )
+    expires_at: Moment | None = None
+
+
+class TokenAnswer(Answer):
+    """A token without its text, which nobody can read again."""
+
+    id: UUID
+    name: str
+    role: Role
+    environments: list[Environment]
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class CreatedTokenAnswer(TokenAnswer):
+    """A token with its text: this is the only time that it is shown."""
+
+    token: str
+
+
+@router.post("", status_code=201, operation_id="createToken", response_model=CreatedTokenAnswer)
+async def create(body: CreateTokenRequest, response: Response, caller: Admin, at: AtDesk) -> Shown:
+    """Make a token. Store its text now: it cannot be read again."""
+    environments = None if body.environments is None else tuple(body.environments)
+    command = CreateToken(name=body.name, role=body.role, environments=environments, expires_at=body.expires_at)
+    made = await at.perform(caller, command)
+    response.headers["location"] = f"/api/v1/tokens/{made.id}"
+    return {**await at.ask(caller, TokenById(made.id)), "token": made.text}
+
+
+@router.get("", operation_id="listTokens", response_model=Page[TokenAnswer])
+async def list_all(paging: Annotated[Paging, Query()], caller: Admin, at: AtDesk) -> Shown:
+    """Tokens within the caller's environments, newest first."""
+    return await at.ask(caller, ListTokens(limit=paging.limit, cursor=paging.cursor))
+
+
+@router.get("/{token_id}", operation_id="getToken", response_model=TokenAnswer)
+async def get(token_id: UUID, caller: Admin, at: AtDesk) -> Shown:
+    """One token."""
+    return await at.ask(caller, TokenById(token_id))
+
+
+@router.delete("/{token_id}", status_code=204, operation_id="revokeToken")
+async def revoke(token_id: UUID, caller: Admin, at: AtDesk) -> None:
+    """Withdraw a token: its next request is refused."""
+    await at.perform(caller, RevokeToken(token_id=token_id))

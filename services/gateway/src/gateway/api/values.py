@@ -1,0 +1,62 @@
+"""The small types that requests and answers are made of."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from clearline.contracts.connection import Environment, Lifecycle
+from clearline.contracts.verification import FaultOwner, RetryClass, StepName, StepStatus
+from gateway.security.principal import Role
+
+__all__ = [
+    "Answer",
+    "Environment",
+    "FaultOwner",
+    "Lifecycle",
+    "Limit",
+    "Moment",
+    "Request",
+    "RetryClass",
+    "Role",
+    "StepName",
+    "StepStatus",
+    "Text",
+    "VerificationStatus",
+]
+
+VerificationStatus = Literal["pending", "verified", "failed", "cancelled", "expired"]
+HealthStatus = Literal["unknown", "operational", "degraded", "down", "paused"]
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+
+
+class Request(BaseModel):
+    """A body that is sent to us: unknown fields and lax types are refused, and values never show in errors or logs."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """A body that we send. Fields that have nothing to say at all are left out; `null` says that there is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _from_text(value: Any) -> Any:
+    """A time is a text with an offset; numbers would be read as seconds since 1970."""
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004 - pydantic turns a ValueError into a finding, a TypeError not
+    moment = datetime.fromisoformat(value)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError("not a year that anybody means")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_from_text)]
+"""A time with its offset from UTC, in a year that the database can hold in any zone."""
+
+Text = Annotated[str, Field(max_length=200, pattern=r"^[^\u0000-\u001f]*$")]
+"""A filter's value."""
+
+Limit = Annotated[int, Field(ge=1, le=200, description="Items per page.")]
+Cursor = Annotated[str, Field(max_length=512, description="`next_cursor` of the page before, with the same filters.")]

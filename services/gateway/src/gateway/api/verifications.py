@@ -1,0 +1,50 @@
+"""`/connections/{id}/verify` and `/verifications`: ask for a proof, and follow it step by step."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from gateway.api.access import AtDesk, Operator, Viewer
+from gateway.api.connection_models import VerificationAnswer
+from gateway.api.connection_requests import RevisionRequest
+from gateway.api.paging import Page, Paging
+from gateway.api.values import Answer
+from gateway.commands.request_verification import RequestVerification
+from gateway.queries.verifications import ListVerifications, VerificationById
+
+router = APIRouter(prefix="/connections/{connection_id}", tags=["verifications"])
+Shown = dict[str, Any]
+
+
+class VerifyAnswer(Answer):
+    """What to follow; the header Location leads there."""
+
+    verification_id: UUID
+    correlation_id: str = Field(description="Of the verification's events and logs.")
+
+
+@router.post("/verify", status_code=202, operation_id="verifyConnection", response_model=VerifyAnswer)
+async def verify(
+    connection_id: UUID, response: Response, caller: Operator, at: AtDesk, body: RevisionRequest | None = None
+) -> Shown:
+    """Ask for a verification. One that is pending for the same revision is the answer already."""
+    revision = body.revision if body else None
+    asked = await at.perform(caller, RequestVerification(connection_id=connection_id, revision=revision))
+    response.headers["location"] = f"/api/v1/connections/{connection_id}/verifications/{asked.verification_id}"
+    return {"verification_id": asked.verification_id, "correlation_id": asked.correlation_id}
+
+
+@router.get("/verifications", operation_id="listVerifications", response_model=Page[VerificationAnswer])
+async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], caller: Viewer, at: AtDesk) -> Shown:
+    """Every verification of a connection, newest first."""
+    return await at.ask(
+        caller, ListVerifications(connection_id=connection_id, limit=paging.limit, cursor=paging.cursor)
+    )
+
+
+@router.get("/verifications/{verification_id}", operation_id="getVerification", response_model=VerificationAnswer)
+async def get(connection_id: UUID, verification_id: UUID, caller: Viewer, at: AtDesk) -> Shown:
+    """One verification; poll it while its status is `pending`."""
+    return await at.ask(caller, VerificationById(connection_id, verification_id))
