@@ -39,6 +39,7 @@ def build_where_needed() -> None:
     if read_stamp() == wanted and python().exists():
         return
     check_modules()
+    check_path(ROOT)
     check_folder()
     started = time.monotonic()
     make_venv(clear=not same_place(read_stamp(), wanted))
@@ -86,6 +87,13 @@ def check_modules() -> None:
             f"On Debian and Ubuntu: apt install python{sys.version_info[0]}.{sys.version_info[1]}-venv. "
             "Or name another Python: make PYTHON=…"
         )
+
+
+def check_path(folder: Path) -> None:
+    """Java's class path and Kafka's list of folders are split at these signs, with no way to quote them."""
+    if found := set(str(folder)) & set(",:;"):
+        signs = " and ".join(sorted(found))
+        raise BootstrapError(f"the path {folder} holds {signs}, at which lists of paths are split: move the checkout.")
 
 
 def check_folder() -> None:

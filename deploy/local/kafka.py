@@ -1,5 +1,6 @@
 """How one Apache Kafka broker (KRaft, no ZooKeeper) is configured, formatted and started from jars alone."""
 
+import json
 import os
 import uuid
 from base64 import urlsafe_b64encode
@@ -108,5 +109,5 @@ def _java(broker: Broker) -> list[str]:
 
 
 def _escaped(path: Path) -> str:
-    """A .properties value: a backslash and a non-Latin letter would otherwise be read as something else."""
-    return str(path).replace("\\", "\\\\").encode("ascii", "backslashreplace").decode()
+    """A .properties value: JSON's escapes of backslashes and of other alphabets are Java's too."""
+    return json.dumps(str(path))[1:-1]

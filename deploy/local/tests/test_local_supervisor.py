@@ -172,9 +172,7 @@ async def test_a_program_that_is_missing_is_said_and_does_not_end_the_supervisor
     assert supervisor.poll() is None
 
 
-async def test_a_frozen_process_is_told_as_silent_and_can_be_stopped(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_frozen_process_is_told_as_silent_and_can_be_stopped(stage: Stage) -> None:
     stage.start()
     await until(stage.all_ready)
     os.kill(stage.pid("gateway"), signal.SIGSTOP)
