@@ -11,7 +11,14 @@ from clearline.catalogue import load
 ROOT = Path(__file__).parents[3]
 OWN = ROOT / "shared/src/clearline/catalogue"
 CATALOGUE = load()
-ERROR_OPTIONS = {"pointer", "errors", "retry_after", "operator_detail"}
+CODE_AT = {"ClearlineError": 0, "StepFailed": 0, "refuse": 0, "translate": 0, "FieldError": 1}
+"""What takes a code, and at which position."""
+OPTIONS = {
+    "ClearlineError": {"pointer", "errors", "retry_after", "operator_detail"},
+    "StepFailed": {"field", "detail", "step", "evidence"},
+    "FieldError": {"detail"},
+}
+"""Keywords that are no variables; all others must be named by the code's messages."""
 
 
 def sources() -> Iterator[Path]:
@@ -34,7 +41,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 def codes_named(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """String constants that stand where only a code may stand, with their lines."""
     for name, call in calls(tree):
-        position = {"ClearlineError": 0, "translate": 0, "FieldError": 1}.get(name)
+        position = CODE_AT.get(name)
         given = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
         if position is not None and len(call.args) > position:
             given.append(call.args[position])
@@ -51,12 +58,13 @@ def unknown_in(text: str) -> list[str]:
 def undeclared_in(text: str) -> list[str]:
     found = []
     for name, call in calls(ast.parse(text)):
-        position = {"ClearlineError": 0, "FieldError": 1}.get(name, 99)
-        if len(call.args) <= position or not isinstance(call.args[position], ast.Constant):
+        if name not in OPTIONS or len(call.args) <= CODE_AT[name]:
             continue
-        entry = CATALOGUE.entry(call.args[position].value)  # type: ignore[attr-defined]  # a Constant, as just checked
-        passed = {keyword.arg for keyword in call.keywords if keyword.arg} - ERROR_OPTIONS - {"detail"}
-        found += [f"{call.lineno}: {entry.code} has no {name}" for name in passed - set(entry.variables)]
+        match call.args[CODE_AT[name]]:
+            case ast.Constant(value=str(code)):
+                passed = {keyword.arg for keyword in call.keywords if keyword.arg} - OPTIONS[name]
+                known = set(CATALOGUE.entry(code).variables)
+                found += [f"{call.lineno}: {code} has no {variable}" for variable in sorted(passed - known)]
     return found
 
 
@@ -88,6 +96,8 @@ def is_text(node: ast.AST) -> bool:
         "FieldError.of('/a', 'NO_SUCH')",
         "catalogue.translate('NO_SUCH', {})",
         "Failure(code='NO_SUCH')",
+        "raise StepFailed('NO_SUCH', field='/config/host')",
+        "raise refuse('NO_SUCH', 'detail')",
     ],
 )
 def test_an_unknown_code_would_be_found(text: str) -> None:
@@ -96,4 +106,5 @@ def test_an_unknown_code_would_be_found(text: str) -> None:
 
 def test_a_value_that_no_message_names_would_be_found() -> None:
     assert undeclared_in("ClearlineError('UNKNOWN_HOST', host='h', prot=1)") == ["1: UNKNOWN_HOST has no prot"]
+    assert undeclared_in("StepFailed('UNKNOWN_HOST', field='/f', seconds=1)") == ["1: UNKNOWN_HOST has no seconds"]
     assert not undeclared_in("ClearlineError('UNKNOWN_HOST', host='h', why='w', operator_detail='d')")

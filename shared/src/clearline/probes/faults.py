@@ -74,7 +74,7 @@ def _socket_fault(error: BaseException, endpoint: Endpoint) -> StepFailed:
     why = _said_by(error)
     match error:
         case ConnectionRefusedError():
-            return StepFailed("CONNECTION_REFUSED", field=endpoint.port_field, why=why)
+            return StepFailed("CONNECTION_REFUSED", field=endpoint.port_field)
         case ConnectionError():
             return StepFailed("CONNECTION_RESET", field=endpoint.port_field, why=why)
         case EOFError():
@@ -97,7 +97,7 @@ def _tls_fault(error: ssl.SSLError, endpoint: Endpoint) -> StepFailed:
 def _name_fault(error: socket.gaierror | UnicodeError, endpoint: Endpoint) -> StepFailed:
     """`EAI_AGAIN` is a name server that did not answer; everything else says that there is no such name."""
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-        return StepFailed("RESOLVE_TIMEOUT", field=endpoint.host_field, why=_said_by(error))
+        return StepFailed("RESOLVE_TIMEOUT", field=endpoint.host_field, detail=_said_by(error))
     return StepFailed("UNKNOWN_HOST", field=endpoint.host_field, why=_said_by(error))
 
 
