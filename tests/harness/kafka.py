@@ -9,7 +9,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
-from deploy.local import jars, kafka
+from deploy.local import jars, kafka, readiness
+from deploy.local.readiness import KafkaAnswers
 from tests.harness.places import JAR_CACHE, free_ports
 from tests.harness.process import ServerFailedError, ServerProcess
 from tests.harness.waiting import until
@@ -96,7 +97,7 @@ class KafkaServer:
             raise ServerFailedError(f"formatting Kafka's storage failed:\n{output.decode()}")
 
     async def _answers(self) -> bool:
-        return await answers(self.bootstrap)
+        return await readiness.answers(KafkaAnswers(self.broker.port))
 
 
 async def answers(bootstrap: str) -> bool:
