@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 from clearline.cli.clock_skew import TOLERATED_SECONDS
-from clearline.cli.moments import moment, moment_of
 from clearline.cli.target import Target
 
-EXPIRES_SOON = timedelta(days=7)
 LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -61,18 +58,12 @@ def of_versions(mine: str, gateways: str) -> Finding:
     )
 
 
-def of_token(session: Mapping[str, Any], now: datetime) -> Finding:
-    """Whose token it is, what it may do, and for how long."""
+def of_token(session: Mapping[str, Any]) -> Finding:
+    """Whose token it is and what it may do."""
     where = ", ".join(session.get("environments") or []) or "no environment"
-    told = f"{session.get('name', 'unnamed')}, {session.get('role', 'no role')} in {where}"
-    expires = moment_of(session.get("expires_at"))
-    if expires is None:
-        return Finding(subject="token", told=told)
-    told = f"{told}, until {moment(expires)}"
-    if expires - now > EXPIRES_SOON:
-        return Finding(subject="token", told=told)
-    mend = ("Have an admin make a new one: clearline tokens create",)
-    return Finding(subject="token", level=Level.WARNING, told=f"{told}: that is soon.", mend=mend)
+    return Finding(
+        subject="token", told=f"{session.get('name', 'unnamed')}, {session.get('role', 'no role')} in {where}"
+    )
 
 
 def of_readiness(body: Mapping[str, Any], *, ready: bool) -> Iterator[Finding]:

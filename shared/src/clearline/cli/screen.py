@@ -93,7 +93,7 @@ class Screen:
 
     def rendered(self, line: Line) -> Padding:
         """The line for a terminal: wrapped under its own indentation."""
-        return Padding(self._text(line), (0, 0, 0, line.indent))
+        return Padding(self._text(line), (0, 0, 0, line.indent), expand=False)
 
     def _print(self, console: Console, line: Line) -> None:
         if console.is_terminal:

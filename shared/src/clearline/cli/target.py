@@ -51,8 +51,8 @@ def _from_environment_alone(url: str | None, token: str | None) -> Target:
     if url is None:
         raise WrongUseError(
             f"No Clearline to talk to: {URL} is not set and there is no {FILE} here or in a folder above.",
-            "Run the command in (or below) the folder where `make up` ran,",
-            f"or set {URL} and {TOKEN}.",
+            "Run the command in (or below) the folder where `make up` ran.",
+            f"Or set {URL} and {TOKEN}.",
         )
     return Target(url=_checked_url(url), token=token and _checked_token(token), origin="the environment")
 

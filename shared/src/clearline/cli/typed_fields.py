@@ -58,10 +58,13 @@ def _unknown(name: str, properties: Schema) -> WrongUseError:
 
 def _typed(name: str, text: str, field: Schema, root: Schema) -> Any:
     alternatives = list(branches(field, root))
-    for branch in alternatives:
-        for allowed in branch.get("enum", [branch["const"]] if "const" in branch else []):
-            if _as_typed(allowed) == text:
-                return allowed
+    allowed = [value for branch in alternatives for value in _allowed(branch)]
+    for value in allowed:
+        if _as_typed(value) == text:
+            return value
+    if allowed and all(_allowed(branch) for branch in alternatives):
+        raise WrongUseError(f"The field {name} wants one of {', '.join(map(_as_typed, allowed))}.")
+    alternatives = [branch for branch in alternatives if not _allowed(branch)]
     types = [branch.get("type") for branch in alternatives]
     for kind in ("null", "boolean", "integer", "number", "array", "object"):
         if kind in types:
@@ -97,6 +100,10 @@ def _resolved(reference: str, root: Schema) -> Schema:
     for part in reference.removeprefix("#/").split("/"):
         found = found.get(part, {}) if isinstance(found, Mapping) else {}
     return found if isinstance(found, Mapping) else {}
+
+
+def _allowed(branch: Schema) -> list[Any]:
+    return [branch["const"]] if "const" in branch else list(branch.get("enum", []))
 
 
 def _as_typed(value: Any) -> str:

@@ -9,11 +9,12 @@ import typer
 from clearline.cli import naming
 from clearline.cli.answers import Connection
 from clearline.cli.commands import options
+from clearline.cli.commands.kinds import form_of
 from clearline.cli.commands.verifying import followed
 from clearline.cli.configuration import Forms, Given, creation, edition, required, send_asking
 from clearline.cli.document import Item, read_item
 from clearline.cli.ends import ExitCode, RefusedError, WrongUseError
-from clearline.cli.reading import read, segment
+from clearline.cli.reading import read
 from clearline.cli.session import session
 from clearline.cli.surroundings import OutputForm
 from clearline.cli.waiting import exit_code
@@ -30,11 +31,11 @@ DegradedAfter = Annotated[
 def create(
     context: typer.Context,
     *,
-    name: Annotated[str | None, typer.Option("--name", help="Unique in its environment.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Unique in its environment.")] = None,
     environment: Annotated[
-        str | None, typer.Option("--environment", help="development, staging or production.")
+        str | None, typer.Option("--environment", metavar="ENVIRONMENT", help="development, staging or production.")
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="See: clearline kinds.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="See: clearline kinds.")] = None,
     owner: options.Owner = None,
     fields: options.SetFields = None,
     secrets: options.Secrets = None,
@@ -60,7 +61,7 @@ def create(
     )
     with session(context, output) as opened:
         item = read_item(_within(opened, file), name) if file else Item()
-        forms = _forms(opened, required(kind or item.kind, "--kind"))
+        forms = Forms.of(form_of(opened, required(kind or item.kind, "--kind")))
         body = creation(given, item, forms, opened.surroundings)
         reply = send_asking(opened, body, lambda complete: opened.api.post("/connections", complete))
         _say_if_meant_active(opened, item)
@@ -71,7 +72,7 @@ def edit(
     context: typer.Context,
     name: options.Name,
     *,
-    new_name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
+    new_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A new name.")] = None,
     owner: options.Owner = None,
     fields: options.SetFields = None,
     unset: Annotated[
@@ -109,7 +110,7 @@ def edit(
         before = opened.api.get(path)
         current = read(Connection, before.body)
         item = read_item(_within(opened, file), current.name) if file else None
-        body = edition(given, item, current, _forms(opened, current.kind), opened.surroundings)
+        body = edition(given, item, current, Forms.of(form_of(opened, current.kind)), opened.surroundings)
         try:
             reply = send_asking(opened, body, lambda complete: opened.api.put(path, complete, etag=before.etag))
         except RefusedError as refused:
@@ -142,10 +143,6 @@ def _finish(opened: "Session", reply: "Reply", done: str, wait: float | None) ->
     if opened.screen.wants_json:
         opened.screen.json(body)
     raise typer.Exit(code)
-
-
-def _forms(opened: "Session", kind: str) -> Forms:
-    return Forms.of(opened.api.get(f"/connection-kinds/{segment(kind)}").body)
 
 
 def _within(opened: "Session", file: Path) -> Path:

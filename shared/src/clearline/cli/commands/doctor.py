@@ -49,29 +49,23 @@ class _Examination:
             yield _broken("gateway", error)
             return
         yield from diagnosis.of_readiness(body, ready=status != NOT_READY)
-        yield from self._versions(installed_version())
-        yield from self._token()
+        yield from self._as_whom()
         yield diagnosis.of_clock(certain_skew(self._sightings))
 
-    def _versions(self, mine: str) -> Iterator[Finding]:
-        try:
-            yield diagnosis.of_versions(mine, str(self._ask("/api/v1/version")[1].get("version", "unknown")))
-        except CommandError as error:
-            yield _broken("versions", error)
-
-    def _token(self) -> Iterator[Finding]:
+    def _as_whom(self) -> Iterator[Finding]:
+        """The token, and what only a valid one may ask."""
         if not self._opened.target.token:
-            yield Finding(
-                subject="token",
-                level=Level.BROKEN,
-                told="There is none.",
-                mend=("Set CLEARLINE_TOKEN; an admin makes one with: clearline tokens create",),
-            )
+            mend = ("Set CLEARLINE_TOKEN; an admin makes one with: clearline tokens create",)
+            yield Finding(subject="token", level=Level.BROKEN, told="There is none.", mend=mend)
             return
+        subject = "token"
         try:
-            yield diagnosis.of_token(self._ask("/api/v1/session")[1], self._opened.surroundings.now())
+            yield diagnosis.of_token(self._ask("/api/v1/session")[1])
+            subject = "versions"
+            _, about = self._ask("/api/v1/version")
+            yield diagnosis.of_versions(installed_version(), str(about.get("version", "unknown")))
         except CommandError as error:
-            yield _broken("token", error)
+            yield _broken(subject, error)
 
     def _ask(self, path: str, *accepted: int) -> tuple[int, Any]:
         now = self._opened.surroundings.now

@@ -6,10 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from clearline.cli.commands.options import Output
+from clearline.cli.ends import RefusedError, WrongUseError
 from clearline.cli.reading import segment
 from clearline.cli.session import Session, session
 from clearline.cli.surroundings import OutputForm
 from clearline.cli.typed_fields import branches
+
+NOT_FOUND = 404
 
 
 def kinds(
@@ -26,6 +29,18 @@ def kinds(
             _show_one(opened, kind)
 
 
+def form_of(opened: Session, kind: str) -> dict[str, Any]:
+    """The gateway's answer about one kind; an unknown one is wrong use, told with those that there are."""
+    try:
+        body: dict[str, Any] = opened.api.get(f"/connection-kinds/{segment(kind)}").body
+    except RefusedError as refused:
+        if refused.problem.status != NOT_FOUND:
+            raise
+        known = ", ".join(str(one.get("name")) for one in opened.api.items("/connection-kinds"))
+        raise WrongUseError(f"There is no kind {kind}.", f"Kinds: {known}") from None
+    return body
+
+
 def _show_all(opened: Session) -> None:
     found = list(opened.api.items("/connection-kinds"))
     if opened.screen.wants_json:
@@ -36,7 +51,7 @@ def _show_all(opened: Session) -> None:
 
 
 def _show_one(opened: Session, kind: str) -> None:
-    body = opened.api.get(f"/connection-kinds/{segment(kind)}").body
+    body = form_of(opened, kind)
     screen = opened.screen
     if screen.wants_json:
         screen.json(body)

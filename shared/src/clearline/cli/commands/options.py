@@ -29,7 +29,7 @@ Secrets = Annotated[
 File = Annotated[
     Path | None, typer.Option("--file", "-f", metavar="FILE", help="A connection in YAML or JSON, as in the guide.")
 ]
-Owner = Annotated[str | None, typer.Option("--owner", help="Who is paged for it: one word.")]
+Owner = Annotated[str | None, typer.Option("--owner", metavar="OWNER", help="Who is paged for it: one word.")]
 BeatInterval = Annotated[int | None, typer.Option("--beat-interval", metavar="SECONDS", help="Time between beats.")]
 BeatTimeout = Annotated[int | None, typer.Option("--beat-timeout", metavar="SECONDS", help="Longest time for a beat.")]
 FailureThreshold = Annotated[

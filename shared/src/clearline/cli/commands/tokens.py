@@ -12,7 +12,6 @@ from clearline.cli.expiry import expiry
 from clearline.cli.moments import moment, moment_of
 from clearline.cli.session import Session, session
 from clearline.cli.surroundings import OutputForm
-from clearline.contracts.connection import ENVIRONMENTS
 
 app = typer.Typer(help="Make, list and revoke API tokens (admins only).", no_args_is_help=True)
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -33,7 +32,8 @@ def create(
     name: Annotated[str, typer.Option("--name", help="Who or what will hold it.")],
     role: Annotated[Role, typer.Option("--role", help="viewer reads, operator works on connections, admin all.")],
     environment: Annotated[
-        list[str] | None, typer.Option("--environment", help="Where it holds; all three if left out. Repeatable.")
+        list[str] | None,
+        typer.Option("--environment", help="Where it holds; wherever yours does if left out. Repeatable."),
     ] = None,
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="WHEN", help="30d, 12h, or a time; never if left out.")
@@ -41,11 +41,9 @@ def create(
 ) -> None:
     """Make a token and print {"id", "token"} once: it cannot be read again."""
     with session(context, OutputForm.JSON) as opened:
-        body: dict[str, Any] = {
-            "name": name,
-            "role": role.value,
-            "environments": environment or list(ENVIRONMENTS),
-        }
+        body: dict[str, Any] = {"name": name, "role": role.value}
+        if environment:
+            body["environments"] = environment
         if expires is not None:
             body["expires_at"] = expiry(expires, opened.surroundings.now()).isoformat()
         answer = opened.api.post("/tokens", body).body

@@ -17,27 +17,27 @@ def print_and_end(shown: bool) -> None:  # noqa: FBT001 - the framework calls it
 
 
 def version(context: typer.Context, *, output: Output = OutputForm.TABLE) -> None:
-    """Print the versions of this command and of the gateway; works without a gateway."""
+    """Print the versions of this command and of the gateway, if one answers."""
     from clearline.cli.screen import Screen  # noqa: PLC0415 - rich comes with it
 
     screen = Screen(context.obj, output)
-    gateway = _of_gateway(context.obj)
+    gateway, why_not = _of_gateway(context.obj)
     if screen.wants_json:
         screen.json({"clearline": installed_version(), "gateway": gateway})
     else:
         screen.line(f"clearline {installed_version()}")
-        screen.line(f"gateway   {gateway or 'not reached'}")
+        screen.line(f"gateway   {gateway or f'not known: {why_not}'}")
 
 
-def _of_gateway(surroundings: Surroundings) -> str | None:
+def _of_gateway(surroundings: Surroundings) -> tuple[str | None, str]:
     from clearline.cli.api import Api  # noqa: PLC0415 - httpx2 comes with it
 
     try:
         target = find_target(surroundings.environ, surroundings.folder, surroundings.uid)
         api = Api(target, f"cli-{surroundings.new_id()}", surroundings.transport)
         try:
-            return str(api.get("/version").body.get("version", "unknown"))
+            return str(api.get("/version").body.get("version", "unknown")), ""
         finally:
             api.close()
-    except CommandError:
-        return None
+    except CommandError as error:
+        return None, error.sentence

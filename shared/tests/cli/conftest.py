@@ -1,0 +1,53 @@
+"""Runs commands against a gateway in memory: virtual time, no network, no files but the test's own."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from shared.tests.cli.fake_gateway import NOW, TOKEN, URL, Clearline, FakeGateway, Result, Stream
+
+from clearline.cli.main import run
+from clearline.cli.surroundings import Surroundings
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def clearline(gateway: FakeGateway, tmp_path: Path) -> Clearline:
+    """`clearline("verify", "x")` runs the command; `answers` are what the person types at prompts."""
+
+    def call(
+        *arguments: str,
+        stdin: str = "",
+        tty: bool = False,
+        answers: tuple[str, ...] = (),
+        env: dict[str, str] | None = None,
+    ) -> Result:
+        out, err, elapsed = Stream(tty=tty), Stream(tty=tty), [0.0]
+        typed = iter(answers)
+        surroundings = Surroundings(
+            environ={"CLEARLINE_URL": URL, "CLEARLINE_TOKEN": TOKEN, "TERM": "xterm"} | (env or {}),
+            folder=tmp_path,
+            uid=tmp_path.stat().st_uid,
+            stdin=Stream(stdin, tty=tty),
+            stdout=out,
+            stderr=err,
+            now=lambda: NOW + timedelta(seconds=elapsed[0]),
+            monotonic=lambda: elapsed[0],
+            sleep=lambda seconds: elapsed.__setitem__(0, elapsed[0] + seconds),
+            new_id=lambda: "0123456789abcdef",
+            ask_secret=lambda _prompt: next(typed),
+            ask=lambda _prompt: next(typed),
+            transport=httpx2.MockTransport(gateway.handle),
+        )
+        code = run(arguments, surroundings)
+        result = Result(code, out.getvalue(), err.getvalue())
+        assert TOKEN not in result.out + result.err, "no command shows the token"
+        assert "Traceback" not in result.err
+        return result
+
+    return call
