@@ -40,7 +40,7 @@ class ProducerLink:
             return self._current
 
     async def send_all(self, outgoing: Sequence[Outgoing], limit: float) -> list[Any]:
-        """Send all in order, then wait for all, `limit` seconds at most: what each gave, or the exception it ended in."""
+        """Send all in order, then wait for all, `limit` seconds at most: what each gave, or its exception."""
         producer: AIOKafkaProducer | None = None
         futures: list[asyncio.Future[Any]] = []
         failure: BaseException | None = None
