@@ -119,10 +119,12 @@ class Relay:
                 async with self._session() as session:
                     said = False
                     await self._lead(session)
-            except (LockLost, *_LOST) as error:
-                if not said and not self._stopping.is_set():
-                    _log.warning("the relay has no session with PostgreSQL and tries again", error=str(error))
-                    said = True
+            except Exception as error:  # noqa: BLE001 - a relay that ends would let every command wait for ever
+                known = isinstance(error, (LockLost, *_LOST))
+                if not known or not said:
+                    _log.warning("the relay lost its session and tries again", exc_info=None if known else error,
+                                 error=f"{type(error).__name__}: {error}")  # fmt: skip
+                said = True
                 await self._pause(self._poll_seconds)
             finally:
                 self._metrics.relay_leads.set(0)
