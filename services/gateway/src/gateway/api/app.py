@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from clearline.catalogue import Catalogue, load
 from gateway.api import about, audit, connections, error_codes, kinds, lifecycle, tokens, verifications
 from gateway.api.body_guard import BodyGuard, BodyLimits
 from gateway.api.correlation import Correlated
@@ -29,12 +30,14 @@ class Surroundings:
     operations: ASGIApp
     """Serves /metrics and /health on the same port."""
     limits: BodyLimits = field(default_factory=BodyLimits)
+    catalogue: Catalogue = field(default_factory=load)
 
 
 def build(surroundings: Surroundings) -> ASGIApp:
     """The whole HTTP side as one ASGI app."""
     app = create_api()
     app.state.desk = surroundings.desk
+    app.state.catalogue = surroundings.catalogue
     app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
     guarded = Correlated(BodyGuard(app, surroundings.limits), surroundings.new_id)
     return _Front(guarded, surroundings.operations)
@@ -55,6 +58,7 @@ def create_api() -> FastAPI:
     for resource in RESOURCES:
         below.include_router(resource.router)
     app.include_router(below)
+    app.state.catalogue = load()
     describe(app)
     answer_errors(app)
     return app

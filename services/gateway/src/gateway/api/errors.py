@@ -52,7 +52,7 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def _problem(request: Request, error: ClearlineError, headers: Mapping[str, str] | None = None) -> Response:
-    translation = error.translation()
+    translation = error.translation(request.app.state.catalogue)  # the one that counts misses
     if translation.http_status >= SERVER_ERROR:
         _log.warning("a request was answered with an error of ours", code=error.code, detail=str(error))
     return problem_response(

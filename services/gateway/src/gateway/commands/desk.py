@@ -3,9 +3,9 @@
 Nothing behind it knows HTTP, and nothing before it knows SQL or Kafka.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,9 +16,10 @@ from clearline.chassis.retry import classify
 from gateway.commands.work import Command, Tools, Work
 from gateway.queries.connections import ConnectionById
 from gateway.queries.reading import Question, Reading
+from gateway.read_model.pools import Connection
 from gateway.security.authentication import authenticate
 from gateway.security.principal import Caller, Principal
-from gateway.security.rights import Connection, assume
+from gateway.security.rights import assume
 
 R = TypeVar("R")
 
@@ -30,9 +31,10 @@ RETRY_AFTER_SECONDS = 5
 class Desk:
     """Takes commands and questions of callers that the database knows."""
 
-    def __init__(self, pool: "asyncpg.Pool[Any]", tools: Tools) -> None:
+    def __init__(self, pool: asyncpg.Pool, tools: Tools, schema_is_there: Callable[[], bool] = lambda: True) -> None:
         self._pool = pool
         self._tools = tools
+        self._schema_is_there = schema_is_there
 
     async def identify(self, token: str) -> Principal:
         """Who holds this token. Raises NOT_AUTHENTICATED, TOKEN_EXPIRED or TOKEN_REVOKED."""
@@ -65,9 +67,11 @@ class Desk:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         """A connection of the pool. What the database's absence raises becomes STORE_UNAVAILABLE."""
+        if not self._schema_is_there():
+            raise ClearlineError("STORE_UNAVAILABLE", retry_after=RETRY_AFTER_SECONDS, why="not migrated yet")
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as proxy:
-                yield cast("Connection", proxy)  # the proxy has all of a connection's methods; only the stubs differ
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                yield connection
         except Exception as error:
             illness = classify(error)
             if isinstance(error, ClearlineError) or illness.ill is not Ill.WORLD:

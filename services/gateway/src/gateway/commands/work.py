@@ -13,8 +13,8 @@ from clearline.contracts.topics import Topic
 from clearline.probes.outbound import OutboundPolicy
 from clearline.probes.sealing import Sealer
 from gateway import outbox
+from gateway.read_model.pools import Connection
 from gateway.security.principal import Caller
-from gateway.security.rights import Connection
 
 R_co = TypeVar("R_co", covariant=True)
 

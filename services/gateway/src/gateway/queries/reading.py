@@ -6,8 +6,8 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
+from gateway.read_model.pools import Connection
 from gateway.security.principal import Caller
-from gateway.security.rights import Connection
 
 R_co = TypeVar("R_co", covariant=True)
 Row = asyncpg.Record

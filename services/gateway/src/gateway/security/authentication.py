@@ -1,8 +1,8 @@
 """From the text of a token to its principal, through the one database function that may look."""
 
 from clearline.catalogue import ClearlineError
+from gateway.read_model.pools import Connection
 from gateway.security.principal import Principal
-from gateway.security.rights import Connection
 from gateway.security.tokens import hash_token, looks_like_token
 
 _AUTHENTICATE = "select id, name, role, environments, expired, revoked from authenticate($1)"

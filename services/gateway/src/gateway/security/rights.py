@@ -2,12 +2,8 @@
 
 from datetime import datetime
 
-import asyncpg
-
+from gateway.read_model.pools import Connection
 from gateway.security.principal import Principal
-
-Connection = asyncpg.Connection
-"""Of a pool or not: a pool's proxy counts as one."""
 
 _BEGIN = """
 select set_config('role', $1, true), set_config('clearline.environments', $2, true),
