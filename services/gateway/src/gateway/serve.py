@@ -15,6 +15,7 @@ from uuid import uuid4
 import asyncpg
 import structlog
 
+from clearline.catalogue import load as load_catalogue
 from clearline.chassis import logging
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.health import CheckResult, Health
@@ -96,6 +97,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
                     desk=Desk(api_pool, tools, watch.schema_is_there),
                     new_id=uuid4,
                     installation=settings.installation,
+                    catalogue=load_catalogue(metrics.count_catalogue_miss),
                     operations=OpsApp(metrics, health),
                 )
             ),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from clearline.catalogue import ClearlineError
+from clearline.catalogue import Catalogue, ClearlineError, load
 from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import Received
 from clearline.chassis.outcome import Dead, Done, Outcome
@@ -32,6 +32,7 @@ class Verifier:
     policy: OutboundPolicy
     clock: Clock
     metrics: VerifierMetrics
+    catalogue: Catalogue = field(default_factory=load)
     limits: Limits = field(default_factory=Limits)
     cancels: Cancels = field(default_factory=Cancels)
 
@@ -60,7 +61,7 @@ class Verifier:
         event = received.event
         if event is not None and event.type.name == REQUESTED.name:
             answers = self._answers(event)
-            verdict = _refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value, detail=dead.detail))
+            verdict = self._refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value, detail=dead.detail))
             await answers.end(verdict)
             self.metrics.count(answers.request.kind, verdict, 0.0)
 
@@ -72,13 +73,13 @@ class Verifier:
         request = answers.request
         left = request.deadline - self.clock.now()
         if left <= timedelta(0):
-            return _refused(StepFailed("VERIFICATION_OVERDUE"))
+            return self._refused(StepFailed("VERIFICATION_OVERDUE"))
         try:
             kind = kind_named(request.kind)
             config = parse_config(kind, request.config)
             credentials = opened(request, kind, config, self.opener)
         except ClearlineError as error:
-            return _refused(_finding(error))
+            return self._refused(_finding(error))
         total = min(self.limits.total_seconds, left.total_seconds())
         with self.cancels.running(request.verification_id) as cancelled:
             return await climb(
@@ -90,7 +91,13 @@ class Verifier:
                 clock=self.clock,
                 on_step=answers.step,
                 cancelled=cancelled,
+                catalogue=self.catalogue,
             )
+
+    def _refused(self, finding: StepFailed) -> Verdict:
+        """An end without any step: nothing was dialled."""
+        failure = failure_of(finding, None, known={}, redactor=Redactor(()), catalogue=self.catalogue)
+        return Verdict(status="failed", steps=(), failure=failure)
 
 
 def _finding(error: ClearlineError) -> StepFailed:
@@ -99,9 +106,3 @@ def _finding(error: ClearlineError) -> StepFailed:
         first = error.errors[0]
         return StepFailed(first.code, field=first.pointer, detail=first.detail)
     return StepFailed(error.code, field=error.pointer, detail=error.operator_detail or "")
-
-
-def _refused(finding: StepFailed) -> Verdict:
-    """An end without any step: nothing was dialled."""
-    failure = failure_of(finding, None, known={}, redactor=Redactor(()))
-    return Verdict(status="failed", steps=(), failure=failure)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from clearline.catalogue import load
 from clearline.chassis.clock import Clock, SystemClock
 from clearline.chassis.health import Health
 from clearline.chassis.metrics import Metrics
@@ -30,6 +31,7 @@ def build(settings: VerifierSettings, kafka: KafkaSettings, *, clock: Clock | No
         policy=settings.policy(),
         clock=clock,
         metrics=VerifierMetrics(metrics.registry, KINDS),
+        catalogue=load(metrics.count_catalogue_miss),
     )
     consumer = WatermarkConsumer(
         settings=kafka,

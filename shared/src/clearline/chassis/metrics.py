@@ -99,6 +99,15 @@ class Metrics:
             "clearline_producer_rebuilds", "Times the producer was replaced after an error.", registry=registry
         )
 
+        # A code that the catalogue does not know was told by its fallback: a defect of ours. The code is no label.
+        self.catalogue_misses = Counter(
+            "clearline_catalogue_miss", "Codes that the error catalogue does not know.", registry=registry
+        )
+
+    def count_catalogue_miss(self, code: str) -> None:  # noqa: ARG002 - the catalogue's hook; a raw code has no bound
+        """`load(metrics.count_catalogue_miss)` is the catalogue of a process."""
+        self.catalogue_misses.inc()
+
     def tell_build(self, *, service: str, version: str, installation: str) -> None:
         """Say once who this process is."""
         self.build.info({"service": service, "version": version, "installation": installation})

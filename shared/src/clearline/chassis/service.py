@@ -119,9 +119,10 @@ async def _either(work: Awaitable[None], stop: asyncio.Event) -> None:
         await working
 
 
-def run_until_signal(worker: Worker) -> None:
-    """Run `worker` until SIGTERM or SIGINT; for `__main__`."""
-    asyncio.run(_run(worker))
+def run_until_signal(worker: Worker, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
+    """Run `worker` until SIGTERM or SIGINT; for `__main__`. A process that probes passes `OutboundLoop`."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(_run(worker))
 
 
 async def _run(worker: Worker) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clearline.catalogue import Catalogue
 from clearline.contracts.verification import Failure, Step, StepName
 from clearline.probes.ascent import CANCELLED, Ascent, Limits
 from clearline.probes.dial import OutboundLoop
@@ -54,6 +55,7 @@ async def climb(
     on_step: OnStep,
     limits: Limits | None = None,
     cancelled: asyncio.Event | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Verdict:
     """Verify what is configured. `cancelled` ends it with a verdict; cancelling the task ends it without one."""
     if not isinstance(asyncio.get_running_loop(), OutboundLoop):
@@ -70,7 +72,7 @@ async def climb(
             await on_step(number, step)
     finally:
         await ascent.close()
-    return _verdict(record, state, limits, redactor)
+    return _verdict(record, state, limits, redactor, catalogue)
 
 
 async def _step(record: _Record, ascent: Ascent, name: StepName, *, clock: Clock, redactor: Redactor) -> Step:
@@ -95,7 +97,7 @@ async def _step(record: _Record, ascent: Ascent, name: StepName, *, clock: Clock
             return Step(name=name, status="passed", duration_ms=took, evidence=redactor.evidence(found))
 
 
-def _verdict(record: _Record, state: Climb, limits: Limits, redactor: Redactor) -> Verdict:
+def _verdict(record: _Record, state: Climb, limits: Limits, redactor: Redactor, catalogue: Catalogue | None) -> Verdict:
     steps, finding = tuple(record.steps), record.finding
     if finding is None:
         return Verdict(status="verified", steps=steps)
@@ -106,5 +108,5 @@ def _verdict(record: _Record, state: Climb, limits: Limits, redactor: Redactor) 
         "step": record.ended_at,
         "seconds": limits.of(record.ended_at),
     }
-    failure = failure_of(finding, record.ended_at, known=known, redactor=redactor)
+    failure = failure_of(finding, record.ended_at, known=known, redactor=redactor, catalogue=catalogue)
     return Verdict(status="cancelled" if finding.code == CANCELLED else "failed", steps=steps, failure=failure)

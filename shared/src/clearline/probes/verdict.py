@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from clearline.catalogue import translate
+from clearline.catalogue import Catalogue, load
 from clearline.contracts.verification import Failure, StepName
 from clearline.probes.probe import StepFailed
 from clearline.probes.redact import Redactor
@@ -11,11 +11,16 @@ DETAIL_LENGTH = 1_000
 
 
 def failure_of(
-    finding: StepFailed, step: StepName | None, *, known: Mapping[str, object], redactor: Redactor
+    finding: StepFailed,
+    step: StepName | None,
+    *,
+    known: Mapping[str, object],
+    redactor: Redactor,
+    catalogue: Catalogue | None = None,
 ) -> Failure:
     """The failure of a step. `known` are variables that every finding of this climb has."""
     variables = {name: _clean(value, redactor) for name, value in {**known, **finding.variables}.items()}
-    told = translate(finding.code, variables)
+    told = (catalogue or load()).translate(finding.code, variables)
     detail = redactor.line(f"{told.operator_summary} {finding.detail}", DETAIL_LENGTH)
     return Failure(
         code=told.code,
