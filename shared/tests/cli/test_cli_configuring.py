@@ -11,7 +11,7 @@ CREATE = ("connections", "create", "--name", "w", "--environment", "development"
 
 
 def test_fields_are_typed_by_the_kinds_form(clearline: Clearline, gateway: FakeGateway) -> None:
-    fields = ("host=db.example.com", "port=5433", "read_only=true", "budget=1.5", 'schemas=["a"]', "expected=204")
+    fields = ("host=db.example.com", "port=5433", "read_only=true", "budget=1.5", "schemas=a, b", "expected=204")
     result = clearline(*CREATE, "--owner", "team", *(part for one in fields for part in ("--set", one)))
     assert result.code == 0
     assert gateway.sent("POST") == [
@@ -25,7 +25,7 @@ def test_fields_are_typed_by_the_kinds_form(clearline: Clearline, gateway: FakeG
                 "port": 5433,
                 "read_only": True,
                 "budget": 1.5,
-                "schemas": ["a"],
+                "schemas": ["a", "b"],
                 "expected": 204,
             },
             "credentials": {},

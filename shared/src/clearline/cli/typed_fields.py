@@ -65,11 +65,11 @@ def _typed(name: str, text: str, field: Schema, root: Schema) -> Any:
     if allowed and all(_allowed(branch) for branch in alternatives):
         raise WrongUseError(f"The field {name} wants one of {', '.join(map(_as_typed, allowed))}.")
     alternatives = [branch for branch in alternatives if not _allowed(branch)]
-    types = [branch.get("type") for branch in alternatives]
+    types = {branch.get("type"): branch for branch in alternatives}
     for kind in ("null", "boolean", "integer", "number", "array", "object"):
         if kind in types:
             try:
-                return _READERS[kind](text)
+                return _list(text, types[kind], root) if kind == "array" else _READERS[kind](text)
             except ValueError:
                 continue
     if "string" in types or not any(types):
@@ -117,8 +117,13 @@ def _exactly(kind: type, text: str) -> Any:
     return value
 
 
-def _list(text: str) -> Any:
-    return _exactly(list, text) if text.startswith("[") else _exactly(list, f"[{text}]")
+def _list(text: str, field: Schema, root: Schema) -> Any:
+    """JSON, or values between commas."""
+    if text.startswith("["):
+        return _exactly(list, text)
+    if all(_allowed(item) or item.get("type") == "string" for item in branches(field.get("items", {}), root)):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return _exactly(list, f"[{text}]")
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -126,7 +131,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "boolean": lambda text: _exactly(bool, text.lower()),
     "integer": lambda text: _exactly(int, text),
     "number": lambda text: float(_exactly(int, text)) if text.lstrip("-").isdigit() else _exactly(float, text),
-    "array": _list,
     "object": lambda text: _exactly(dict, text),
 }
 _WORDS = {

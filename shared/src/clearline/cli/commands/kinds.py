@@ -76,8 +76,13 @@ def _rows(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             type_in_words(field, schema),
             "yes" if name in required else "",
             "" if default is None else str(default),
-            field.get("description", ""),
+            _meaning(field, schema),
         )
+
+
+def _meaning(field: Mapping[str, Any], root: Mapping[str, Any]) -> str:
+    told = [part["description"] for part in (field, *branches(field, root)) if "description" in part]
+    return str(told[0] if told else field.get("title", ""))
 
 
 def type_in_words(field: Mapping[str, Any], root: Mapping[str, Any]) -> str:
