@@ -20,7 +20,13 @@ router = APIRouter(prefix="/connections", tags=["connections"])
 Shown = dict[str, Any]
 
 
-@router.post("", status_code=201, operation_id="createConnection", response_model=ConnectionAnswer)
+@router.post(
+    "",
+    status_code=201,
+    operation_id="createConnection",
+    response_model=ConnectionAnswer,
+    response_model_exclude_unset=True,
+)
 async def create(body: CreateConnectionRequest, response: Response, caller: Operator, at: AtDesk) -> Shown:
     """Configure a connection. Its first verification is queued by the same transaction."""
     shown = await at.change(caller, body.command())
@@ -29,7 +35,9 @@ async def create(body: CreateConnectionRequest, response: Response, caller: Oper
     return shown
 
 
-@router.get("", operation_id="listConnections", response_model=Page[ConnectionAnswer])
+@router.get(
+    "", operation_id="listConnections", response_model=Page[ConnectionAnswer], response_model_exclude_unset=True
+)
 async def list_all(filters: Annotated[ConnectionFilters, Query()], caller: Viewer, at: AtDesk) -> Shown:
     """Connections that the caller may see, newest first."""
     values = filters.model_dump()
@@ -38,7 +46,9 @@ async def list_all(filters: Annotated[ConnectionFilters, Query()], caller: Viewe
     return await at.ask(caller, ListConnections(**values))
 
 
-@router.get("/{connection_id}", operation_id="getConnection", response_model=ConnectionAnswer)
+@router.get(
+    "/{connection_id}", operation_id="getConnection", response_model=ConnectionAnswer, response_model_exclude_unset=True
+)
 async def get(connection_id: UUID, response: Response, caller: Viewer, at: AtDesk) -> Shown:
     """One connection; its ETag goes back as If-Match."""
     shown = await at.ask(caller, ConnectionById(connection_id))
@@ -46,7 +56,12 @@ async def get(connection_id: UUID, response: Response, caller: Viewer, at: AtDes
     return shown
 
 
-@router.put("/{connection_id}", operation_id="editConnection", response_model=ConnectionAnswer)
+@router.put(
+    "/{connection_id}",
+    operation_id="editConnection",
+    response_model=ConnectionAnswer,
+    response_model_exclude_unset=True,
+)
 async def edit(
     *,
     connection_id: UUID,
@@ -62,7 +77,13 @@ async def edit(
     return shown
 
 
-@router.delete("/{connection_id}", status_code=202, operation_id="retireConnection", response_model=ConnectionAnswer)
+@router.delete(
+    "/{connection_id}",
+    status_code=202,
+    operation_id="retireConnection",
+    response_model=ConnectionAnswer,
+    response_model_exclude_unset=True,
+)
 async def retire(
     connection_id: UUID, expected: RequiredVersion, response: Response, caller: Operator, at: AtDesk
 ) -> Shown:

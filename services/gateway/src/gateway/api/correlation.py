@@ -50,7 +50,7 @@ class Correlated:
                 await self._app(scope, receive, tell)
             except Exception as error:  # noqa: BLE001 - nothing may leave here but a problem
                 # Type and places alone: an exception's text may quote what was sent.
-                places = "".join(format_tb(error.__traceback__))
+                places = "".join(format_tb(error.__traceback__, limit=-8))  # the frames before are the framework
                 _log.error("a request failed unexpectedly", path=scope["path"], error=type(error).__name__, at=places)
                 if not started:
                     unexpected = ClearlineError("UNEXPECTED", why=type(error).__name__)

@@ -31,7 +31,7 @@ class CodeAnswer(Answer):
     operator_summary: str | None = None
 
 
-@router.get("", operation_id="listErrorCodes", response_model=Page[CodeAnswer])
+@router.get("", operation_id="listErrorCodes", response_model=Page[CodeAnswer], response_model_exclude_unset=True)
 async def list_all(paging: Annotated[Paging, Query()], caller: Viewer) -> Shown:
     """The whole catalogue, on one page."""
     if paging.cursor is not None:

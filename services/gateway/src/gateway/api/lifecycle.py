@@ -17,7 +17,9 @@ router = APIRouter(prefix="/connections/{connection_id}", tags=["connections"])
 Shown = dict[str, Any]
 
 
-@router.post("/activate", operation_id="activateConnection", response_model=ConnectionAnswer)
+@router.post(
+    "/activate", operation_id="activateConnection", response_model=ConnectionAnswer, response_model_exclude_unset=True
+)
 async def activate(
     *,
     connection_id: UUID,
@@ -35,7 +37,12 @@ async def activate(
     return shown
 
 
-@router.post("/deactivate", operation_id="deactivateConnection", response_model=ConnectionAnswer)
+@router.post(
+    "/deactivate",
+    operation_id="deactivateConnection",
+    response_model=ConnectionAnswer,
+    response_model_exclude_unset=True,
+)
 async def deactivate(
     connection_id: UUID, expected: OptionalVersion, response: Response, caller: Operator, at: AtDesk
 ) -> Shown:
@@ -45,7 +52,9 @@ async def deactivate(
     return shown
 
 
-@router.delete("/staged", operation_id="discardStagedRevision", response_model=ConnectionAnswer)
+@router.delete(
+    "/staged", operation_id="discardStagedRevision", response_model=ConnectionAnswer, response_model_exclude_unset=True
+)
 async def discard(
     connection_id: UUID, expected: OptionalVersion, response: Response, caller: Operator, at: AtDesk
 ) -> Shown:

@@ -36,7 +36,12 @@ async def verify(
     return {"verification_id": asked.verification_id, "correlation_id": asked.correlation_id}
 
 
-@router.get("/verifications", operation_id="listVerifications", response_model=Page[VerificationAnswer])
+@router.get(
+    "/verifications",
+    operation_id="listVerifications",
+    response_model=Page[VerificationAnswer],
+    response_model_exclude_unset=True,
+)
 async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], caller: Viewer, at: AtDesk) -> Shown:
     """Every verification of a connection, newest first."""
     return await at.ask(
@@ -44,7 +49,12 @@ async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], call
     )
 
 
-@router.get("/verifications/{verification_id}", operation_id="getVerification", response_model=VerificationAnswer)
+@router.get(
+    "/verifications/{verification_id}",
+    operation_id="getVerification",
+    response_model=VerificationAnswer,
+    response_model_exclude_unset=True,
+)
 async def get(connection_id: UUID, verification_id: UUID, caller: Viewer, at: AtDesk) -> Shown:
     """One verification; poll it while its status is `pending`."""
     return await at.ask(caller, VerificationById(connection_id, verification_id))

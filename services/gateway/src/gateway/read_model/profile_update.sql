@@ -1,5 +1,5 @@
 update service_connection_profiles
-set name = $2, owner = $3, beat = $4, lifecycle = $5, revision = $6, live_revision = $7, live_verification_id = $8,
-    last_live_revision = $9, sequence = $10, updated_at = $11, updated_by = $12,
-    retired_at = case when $5 = 'retired' then $11 end
+set name = $2, owner = $3, beat = $4, lifecycle = $5::text, revision = $6, live_revision = $7, live_verification_id = $8,
+    last_live_revision = $9, sequence = $10, updated_at = $11::timestamptz, updated_by = $12,
+    retired_at = case when $5::text = 'retired' then $11::timestamptz end
 where id = $1
