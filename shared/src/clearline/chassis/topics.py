@@ -60,13 +60,18 @@ async def _provision(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replic
 
 
 async def _create(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replication: int) -> None:
-    response = await admin.create_topics(
-        [NewTopic(topic.name, topic.partitions, replication, topic_configs=declared(topic)) for topic in topics]
-    )
+    response = await admin.create_topics([_new_topic(topic, replication) for topic in topics])
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:  # another process was faster: it declares the same
             raise error(name)
+
+
+def _new_topic(topic: Topic, replication: int) -> NewTopic:
+    """aiokafka refuses -1, the broker's own default, only in the constructor."""
+    made = NewTopic(topic.name, topic.partitions, 1, topic_configs=declared(topic))
+    made.replication_factor = replication
+    return made
 
 
 async def _configs(topics: Sequence[Topic], admin: AIOKafkaAdminClient) -> list[tuple[Topic, dict[str, str]]]:
