@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import pytest
@@ -26,7 +26,7 @@ from clearline.contracts.event import Body, Event, EventType
 from clearline.contracts.topics import Topic
 
 
-class Step(Body):
+class Step(Body, frozen=True):
     n: int
     note: str = ""
 
@@ -152,7 +152,7 @@ def kafka_settings(bootstrap: str) -> KafkaSettings:
 
 async def make_bus(bootstrap: str, *, partitions: int = 3, compacted: bool = False, max_bytes: int = 256 * 1024) -> Bus:
     name, dead = unique("steps"), unique("dead")
-    policy = "compact" if compacted else "delete"
+    policy: Literal["compact", "delete"] = "compact" if compacted else "delete"
     await create_topic(bootstrap, name, partitions=partitions, cleanup_policy=policy)
     await create_topic(bootstrap, dead)
     topic = Topic(
@@ -210,7 +210,7 @@ Running = Callable[..., AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture
-def running() -> Iterator[Running]:
+def running() -> Running:
     """`async with running(consumer, …)`: they run inside and are stopped, at the latest, on leaving."""
 
     @asynccontextmanager
@@ -222,7 +222,7 @@ def running() -> Iterator[Running]:
             await asyncio.gather(*(consumer.stop(deadline) for consumer in consumers))
             await asyncio.gather(*tasks)
 
-    yield run
+    return run
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from clearline.contracts.event import Body, EventType
 from clearline.contracts.topics import Topic
 
 
-class Step(Body):
+class Step(Body, frozen=True):
     n: int
     note: str = ""
 

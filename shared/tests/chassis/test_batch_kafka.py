@@ -182,7 +182,7 @@ async def test_tombstones_reach_the_handler_on_a_compacted_topic(make: Any, runn
     assert await bus.buried() == []
 
 
-async def test_a_batch_in_hand_gets_its_time_at_a_stop(make: Any, running: Any, event: MakeEvent) -> None:
+async def test_a_batch_in_hand_gets_its_time_at_a_stop(make: Any, event: MakeEvent) -> None:
     bus = await make(partitions=1)
     began, go = asyncio.Event(), asyncio.Event()
     done = []

@@ -5,11 +5,11 @@ bad, and never costs more than that record.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -20,11 +20,33 @@ from clearline.contracts.topics import Topic
 
 Headers = tuple[tuple[str, bytes], ...]
 
-SPEC_VERSION = b"1.0"
-CONTENT_TYPE = b"application/json"
+
 SCHEMA_ROOT = "/docs/events/schemas/"
 
 _encode = msgspec.json.Encoder().encode
+
+_Required = Annotated[str, msgspec.Meta(min_length=1)]
+_WholeNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class _Attributes(msgspec.Struct, frozen=True, kw_only=True, rename={"content_type": "content-type"}):
+    """The headers we read, by their names on the wire."""
+
+    ce_specversion: Literal["1.0"]
+    ce_id: UUID
+    ce_type: _Required
+    ce_source: _Required
+    ce_subject: _Required
+    ce_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    ce_correlationid: _Required
+    ce_causationid: str | None = None
+    ce_sequence: _WholeNumber | None = None
+    ce_traceparent: str | None = None
+    traceparent: str | None = None
+    content_type: Annotated[str, msgspec.Meta(pattern="^application/json")] = "application/json"
+
+
+_OURS = frozenset(_Attributes.__struct_encode_fields__)
 _QUOTED = re.compile(r" '[^']*'")
 
 
@@ -73,7 +95,7 @@ def from_record(
     topic: Topic,
     key: bytes | None,
     value: bytes | None,
-    headers: Iterable[tuple[str, bytes | None]],
+    headers: Sequence[tuple[str, bytes | None]],
 ) -> Event | None:
     """The event in a record, or None for a tombstone on a compacted topic. Raises `MalformedRecord`."""
     text_key = decode_key(key)
@@ -84,19 +106,20 @@ def from_record(
     if len(value) > topic.max_bytes:
         raise MalformedRecord(DeadReason.OVERSIZE, f"{len(value)} bytes; {topic.name} takes {topic.max_bytes}")
     attributes = _attributes(headers)
-    event_type = _event_type(types, attributes)
+    if (event_type := types.get(attributes.ce_type)) is None:
+        raise MalformedRecord(DeadReason.UNKNOWN_TYPE, f"no consumer here knows the type {attributes.ce_type[:100]!r}")
     return Event(
-        id=_uuid(_required(attributes, "ce_id")),
+        id=attributes.ce_id,
         type=event_type,
-        source=_required(attributes, "ce_source"),
-        subject=_required(attributes, "ce_subject"),
-        time=_time(_required(attributes, "ce_time")),
+        source=attributes.ce_source,
+        subject=attributes.ce_subject,
+        time=_utc(attributes.ce_time),
         key=text_key,
         data=_data(event_type, value),
-        correlation_id=_required(attributes, "ce_correlationid"),
-        causation_id=attributes.get("ce_causationid"),
-        sequence=_sequence(attributes.get("ce_sequence")),
-        traceparent=attributes.get("traceparent") or attributes.get("ce_traceparent"),
+        correlation_id=attributes.ce_correlationid,
+        causation_id=attributes.ce_causationid,
+        sequence=attributes.ce_sequence,
+        traceparent=attributes.traceparent or attributes.ce_traceparent,
     )
 
 
@@ -107,28 +130,28 @@ def decode_key(key: bytes | None) -> str:
     return _text("key", key)
 
 
-def _attributes(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """CloudEvents headers by name. Foreign headers may hold anything; one that contradicts itself is malformed."""
+def _attributes(headers: Sequence[tuple[str, bytes | None]]) -> _Attributes:
+    """The CloudEvents headers, checked in one go. Foreign headers may hold anything."""
+    try:
+        found = {name: raw.decode() for name, raw in headers if raw is not None}
+    except UnicodeDecodeError:
+        found = {}
+    try:
+        return msgspec.convert(found if len(found) == len(headers) else _one_by_one(headers), _Attributes, strict=False)
+    except msgspec.ValidationError as error:
+        raise MalformedRecord(DeadReason.WRONG_SCHEMA, f"header: {_QUOTED.sub('', str(error))}") from None
+
+
+def _one_by_one(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Where one is not UTF-8, empty, or there twice: a header of ours that contradicts itself is malformed."""
     found: dict[str, str] = {}
     for name, raw in headers:
-        lower = name.lower()
-        if raw is None or not (lower.startswith("ce_") or lower in {"content-type", "traceparent"}):
+        if raw is None or name not in _OURS:
             continue
-        text = _text(lower, raw)
-        if found.setdefault(lower, text) != text:
-            raise MalformedRecord(DeadReason.WRONG_SCHEMA, f"header {lower} is there twice with different values")
+        text = _text(f"header {name}", raw)
+        if found.setdefault(name, text) != text:
+            raise MalformedRecord(DeadReason.WRONG_SCHEMA, f"header {name} is there twice with different values")
     return found
-
-
-def _event_type(types: Mapping[str, EventType], attributes: Mapping[str, str]) -> EventType:
-    if _required(attributes, "ce_specversion") != "1.0":
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "ce_specversion is not 1.0")
-    if not attributes.get("content-type", "application/json").startswith("application/json"):
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "content-type is not application/json")
-    name = _required(attributes, "ce_type")
-    if (event_type := types.get(name)) is None:
-        raise MalformedRecord(DeadReason.UNKNOWN_TYPE, f"no consumer here knows the type {name[:100]!r}")
-    return event_type
 
 
 @cache
@@ -145,6 +168,8 @@ def _data(event_type: EventType, value: bytes) -> Any:
     except msgspec.DecodeError as error:
         _text("value", value)
         raise MalformedRecord(DeadReason.NOT_JSON, str(error)) from None
+    except RecursionError:
+        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "the value is nested too deep") from None
     except UnicodeDecodeError:
         raise MalformedRecord(DeadReason.NOT_UTF8, "the value is not UTF-8") from None
 
@@ -156,35 +181,13 @@ def _text(what: str, raw: bytes) -> str:
         raise MalformedRecord(DeadReason.NOT_UTF8, f"{what} is not UTF-8") from None
 
 
-def _required(attributes: Mapping[str, str], name: str) -> str:
-    if not (text := attributes.get(name)):
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, f"header {name} is missing")
-    return text
-
-
-def _uuid(text: str) -> UUID:
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     try:
-        return UUID(text)
-    except ValueError:
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "ce_id is not a UUID") from None
-
-
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "ce_time is not an RFC 3339 time") from None
-    if moment.tzinfo is None:
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "ce_time has no offset from UTC")
-    return moment.astimezone(UTC)
-
-
-def _sequence(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):  # noqa: PLR2004 - fits a signed 64-bit integer
-        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "ce_sequence is not a whole number")
-    return int(text)
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise MalformedRecord(DeadReason.WRONG_SCHEMA, "ce_time is outside of what a calendar holds") from None
 
 
 def _rfc3339(moment: datetime) -> str:
