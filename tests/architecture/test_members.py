@@ -1,5 +1,7 @@
 """Every member of the workspace is known to every tool that must know it: a forgotten one would go unchecked."""
 
+import subprocess
+import sys
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
@@ -66,7 +68,17 @@ def test_service_is_linted_typed_and_installed(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_service_has_a_page_and_starts_by_its_name(service: str) -> None:
+def test_service_has_a_page(service: str) -> None:
     assert (ROOT / "services" / service / "README.md").is_file()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_starts_by_its_name_and_says_what_it_lacks(service: str) -> None:
     starter = ROOT / "services" / service / "src" / package_of(service) / "__main__.py"
-    assert len(starter.read_text().splitlines()) <= 15
+    assert len([line for line in starter.read_text().splitlines() if line.strip()]) <= 15
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", package_of(service)], env={}, capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode in {1, 2}
+    assert "CLEARLINE_" in done.stderr or "Usage" in done.stderr
+    assert "Traceback" not in done.stderr

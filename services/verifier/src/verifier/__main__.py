@@ -12,3 +12,7 @@ def main() -> None:
     settings = load(VerifierSettings)
     logging.configure(service.NAME, settings)
     run_until_signal(service.build(settings, load(KafkaSettings)), loop_factory=OutboundLoop)
+
+
+if __name__ == "__main__":
+    main()
