@@ -68,7 +68,7 @@ async def _create(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replicati
 
 
 def _new_topic(topic: Topic, replication: int) -> NewTopic:
-    """aiokafka refuses -1, the broker's own default, only in the constructor."""
+    """The client refuses -1, the broker's own default, only in the constructor."""
     made = NewTopic(topic.name, topic.partitions, 1, topic_configs=declared(topic))
     made.replication_factor = replication
     return made
