@@ -27,7 +27,7 @@ class Service:
     ready: Readiness
     after: tuple[str, ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_seconds: float = 20.0
+    stop_seconds: float = 25.0  # our services hand their work back within 20
     pid_file: Path | None = None  # one that outlives a kill -9 and then refuses the next start
     launcher: tuple[str, ...] = ()  # the part of the command that replaces itself by the rest
 
