@@ -28,8 +28,9 @@ REGISTRIES = [
     "sona" + "type",
 ]
 REGISTRY = re.compile("|".join(re.escape(host) for host in REGISTRIES), re.IGNORECASE)
-INDEX_OPTION = re.compile(r"--(extra-)?index-url[= ]+https?:|[?/]simple/?['\" ]")
-MACHINE_PATH = re.compile(r"(?<![\w.~$}{*-])/(?:work|root|home|Users)/[a-z0-9_.-]+", re.IGNORECASE)
+INDEX = re.compile(r"index-url[= ]+https?:|https?://(?![\w.-]*\.example\b)[^/\s\"']+\S*/simple\b")
+"""An index by its usual path, on whatever host; `.example` is nobody's (RFC 2606)."""
+MACHINE_PATH = re.compile(r"(?<![\w.~$}{*-])/(?:work|root|home|Users)/[a-z0-9_.-]{2,}", re.IGNORECASE)
 MACHINE_TEMP = re.compile("/tmp/" + r"(?:vt|brief|stack\d|bash_jobs)\b")
 
 
@@ -63,7 +64,7 @@ def test_files_are_found() -> None:
 
 def test_no_file_names_a_registry() -> None:
     assert told(REGISTRY) == []
-    assert told(INDEX_OPTION) == []
+    assert told(INDEX) == []
 
 
 def test_no_file_names_a_path_of_a_build_machine() -> None:
@@ -80,7 +81,8 @@ def test_no_python_file_is_too_long_to_read() -> None:
     ("pattern", "text"),
     [
         (REGISTRY, "https://" + "pypi" + ".org/x"),
-        (INDEX_OPTION, "--index-" + "url https://mirror.example/"),
+        (INDEX, "--index-" + "url https://mirror.example/"),
+        (INDEX, "https://" + "mirror.internal/root/pip/simple/"),
         (MACHINE_PATH, 'open("' + "/work" + '/main/x")'),
         (MACHINE_PATH, "cd " + "/home" + "/ann/clearline"),
         (MACHINE_PATH, "/root" + "/.cache"),
@@ -90,6 +92,8 @@ def test_a_slip_would_be_found(pattern: re.Pattern[str], text: str) -> None:
     assert pattern.search(text)
 
 
-@pytest.mark.parametrize("text", ["/api/v1/work/items", "$HOME/root/x", "docs/root/y", "the /work of it", "~/work/x"])
+@pytest.mark.parametrize(
+    "text", ["/api/v1/work/items", "/home/a b", "$HOME/root/x", "docs/root/y", "the /work of it", "~/work/x"]
+)
 def test_what_only_looks_like_it_passes(text: str) -> None:
     assert not MACHINE_PATH.search(text)
