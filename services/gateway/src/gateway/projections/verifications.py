@@ -42,7 +42,9 @@ class Verifications:
         for event in effects.unknown:
             around.metrics.unknown.labels(self.name).inc()
             _log.warning(
-                "a fact about a verification that does not exist here", event=str(event.id), type=event.type.name
+                "a fact about a verification that does not exist here",
+                event_id=str(event.id),
+                event_type=event.type.name,
             )
 
 

@@ -1,0 +1,119 @@
+"""What is due is done once, by any number of gateways, and not a moment before."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from prometheus_client import CollectorRegistry
+from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
+
+from clearline.chassis.clock import SystemClock
+from gateway.clock import Timekeeper, overdue_before, overdue_failure, pause, retired_before
+from gateway.metrics import GatewayMetrics
+from gateway.read_model.pools import open_pool
+
+NOW = datetime.now(UTC)
+
+
+def test_the_decisions() -> None:
+    assert overdue_before(NOW) == NOW - timedelta(minutes=1)
+    assert retired_before(NOW) == NOW - timedelta(days=7)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+def test_the_pause_is_give_or_take_a_fifth(chance: float) -> None:
+    assert 8 <= pause(timedelta(seconds=10), chance) < 12
+
+
+def test_an_overdue_failure_speaks_to_people() -> None:
+    failure = overdue_failure()
+    assert failure.code == "VERIFICATION_OVERDUE"
+    assert failure.message
+    assert failure.remediation
+
+
+class At(SystemClock):
+    """A clock that stands."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+
+@asynccontextmanager
+async def timekeepers(migrated: MigratedDatabase, now: datetime, count: int = 1) -> AsyncIterator[list[Timekeeper]]:
+    pool = await open_pool(migrated.login("clearline_relay"), name="test-clock", max_size=4)
+    made = [
+        Timekeeper(
+            pool=pool,
+            clock=At(now),
+            metrics=GatewayMetrics(CollectorRegistry()),
+            interval=timedelta(seconds=1),
+            chance=lambda: 0.5,
+        )
+        for _ in range(count)
+    ]
+    try:
+        yield made
+    finally:
+        await pool.close()
+
+
+async def test_what_nobody_answered_ends_a_minute_after_its_deadline(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    connection_id = await add_connection(owner)
+    verification_id = await add_verification(owner, connection_id, deadline=NOW)
+    async with timekeepers(migrated, NOW + timedelta(seconds=59)) as (clock,):
+        await clock.turn()
+    assert await owner.fetchval("select outcome from verifications") == "pending"
+    async with timekeepers(migrated, NOW + timedelta(seconds=61)) as (clock,):
+        await clock.turn()
+    [row] = await owner.fetch("select outcome, failure from verifications where id = $1", verification_id)
+    assert (row["outcome"], row["failure"]["code"]) == ("failed", "VERIFICATION_OVERDUE")
+    assert await owner.fetchval("select count(*) from verification_operator_details") == 1
+    assert await owner.fetchval("select connection_id from changes") == connection_id
+
+
+async def test_three_gateways_share_what_is_due_and_do_it_once(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    for _ in range(30):
+        await add_verification(owner, await add_connection(owner), deadline=NOW)
+    async with timekeepers(migrated, NOW + timedelta(minutes=2), count=3) as clocks:
+        await asyncio.gather(*(clock.turn() for clock in clocks))
+    assert await owner.fetchval("select count(*) from changes") == 30
+    assert await owner.fetchval("select count(*) from verifications where outcome = 'failed'") == 30
+
+
+async def test_a_retired_connection_is_buried_once_after_seven_days(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    connection_id = await add_connection(owner)
+    await owner.execute("update service_connection_profiles set lifecycle = 'retired', retired_at = $1", NOW)
+    for days, expected in ((6, []), (8, [str(connection_id)]), (9, [str(connection_id)])):
+        async with timekeepers(migrated, NOW + timedelta(days=days), count=2) as clocks:
+            await asyncio.gather(*(clock.turn() for clock in clocks))
+        assert [row["key"] for row in await owner.fetch("select key from outbox where value is null")] == expected
+
+
+async def test_the_partitions_of_tomorrow_are_made_today(migrated: MigratedDatabase, owner: asyncpg.Connection) -> None:
+    async with timekeepers(migrated, NOW + timedelta(days=1)) as (clock,):
+        await clock.turn()
+    assert await owner.fetchval("select to_regclass($1) is not null", f"inbox_{NOW + timedelta(days=3):%Y%m%d}")
+
+
+async def test_a_duty_that_fails_does_not_keep_the_others_from_theirs(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    connection_id = await add_connection(owner)
+    await owner.execute("update service_connection_profiles set lifecycle = 'retired', retired_at = $1", NOW)
+    await owner.execute("alter table verifications rename to lost")
+    async with timekeepers(migrated, NOW + timedelta(days=8)) as (clock,):
+        await clock.turn()
+    assert await owner.fetchval("select key from outbox") == str(connection_id)
