@@ -53,6 +53,7 @@ class Told:
     condition: Condition = Condition.WAITING
     identity: Identity | None = None
     restarts: int = 0
+    given_up: int = 0
     last_error: str = ""
 
 
@@ -79,6 +80,7 @@ def read(path: Path) -> State | None:
                 Condition(each["condition"]),
                 Identity(**each["identity"]) if each["identity"] else None,
                 each["restarts"],
+                each["given_up"],
                 each["last_error"],
             )
             for name, each in raw["processes"].items()

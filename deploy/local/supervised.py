@@ -137,6 +137,7 @@ class Supervised:
     async def _give_up(self) -> None:
         """Wait for the next `make up`."""
         self.retry.clear()
+        self.told.given_up += 1
         self._become(Condition.FAILED)
         await self.retry.wait()
 

@@ -31,8 +31,8 @@ def up(places: Places, say: Say) -> None:
         prepare.check_folder(places)
         check_ports(stack)
         prepare.prepare(stack, say)
-    _start(places)
-    wait_until_ready(places, processes(stack), say)
+    given_up = _start(places)
+    wait_until_ready(places, processes(stack), given_up, say)
     _tell_how_to_go_on(places, time.monotonic() - started, say)
 
 
@@ -44,14 +44,14 @@ def check_ports(stack: Stack) -> None:
     ports.check_free(wanted, stack.ports.base)
 
 
-def wait_until_ready(places: Places, record: tuple[Process, ...], say: Say) -> None:
-    """One line for each process as it becomes ready."""
+def wait_until_ready(places: Places, record: tuple[Process, ...], given_up: dict[str, int], say: Say) -> None:
+    """One line for each process as it becomes ready. A process that is given up once more than `given_up` has failed."""
     waiting = {process.name: process for process in record}
     began = time.monotonic()
     while waiting:
         found = state.of_a_living_supervisor(places.state_file)
         for name, told in found.processes.items() if found else ():
-            if name in waiting and _is_up(places, name, told):
+            if name in waiting and _is_up(places, name, told, given_up.get(name, 0)):
                 say(_line(waiting.pop(name), told, time.monotonic() - began))
         if time.monotonic() - began > DEADLINE:
             late = ", ".join(waiting)
@@ -59,8 +59,8 @@ def wait_until_ready(places: Places, record: tuple[Process, ...], say: Say) -> N
         time.sleep(LOOK_EVERY)
 
 
-def _is_up(places: Places, name: str, told: Told) -> bool:
-    if told.condition == Condition.FAILED:
+def _is_up(places: Places, name: str, told: Told, given_up_before: int) -> bool:
+    if told.condition == Condition.FAILED and told.given_up > given_up_before:
         raise StartError(f"{name} did not come up: {told.last_error}\n{_last_lines(places, name)}")
     return told.condition in {Condition.READY, Condition.DONE}
 
@@ -87,11 +87,15 @@ def _runs_already(stack: Stack) -> bool:
     return True
 
 
-def _start(places: Places) -> None:
+def _start(places: Places) -> dict[str, int]:
+    """How often each process had been given up before: those are tried again."""
     places.wanted_file.touch()
     keeper.ensure(places)
-    if found := state.of_a_living_supervisor(places.state_file):
-        os.kill(found.supervisor.pid, signal.SIGHUP)  # what it gave up is tried again
+    found = state.of_a_living_supervisor(places.state_file)
+    if found is None:
+        return {}
+    os.kill(found.supervisor.pid, signal.SIGHUP)
+    return {name: told.given_up for name, told in found.processes.items()}
 
 
 def _wait_for_a_stop_under_way(places: Places) -> None:
