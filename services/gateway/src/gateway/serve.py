@@ -27,6 +27,7 @@ from clearline.contracts.topics import TOPICS
 from clearline.probes.outbound import OutboundPolicy
 from clearline.probes.sealing import Sealer
 from gateway.api.app import Surroundings, build, gateway_version
+from gateway.api.measured import HttpMetrics
 from gateway.api.server import HttpServer, PortTaken
 from gateway.clock import Timekeeper
 from gateway.commands.desk import Desk
@@ -99,6 +100,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
                     installation=settings.installation,
                     catalogue=load_catalogue(metrics.count_catalogue_miss),
                     operations=OpsApp(metrics, health),
+                    metrics=HttpMetrics(metrics.registry),
                 )
             ),
             settings.http_host,

@@ -14,8 +14,8 @@ from gateway.security.principal import Caller, Role
 BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token: `Authorization: Bearer clt_…`.")
 
 
-def desk(request: Request) -> Desk:
-    """The one object through which routes reach commands and questions."""
+async def desk(request: Request) -> Desk:
+    """The one object through which routes reach commands and questions. (Async: else it would hop to a thread.)"""
     return cast("Desk", request.app.state.desk)
 
 

@@ -1,11 +1,13 @@
 """Puts the API together: one router per resource, one form for every error, and guards around both."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clearline.catalogue import Catalogue, load
@@ -14,6 +16,7 @@ from gateway.api.body_guard import BodyGuard, BodyLimits
 from gateway.api.correlation import Correlated
 from gateway.api.description import describe
 from gateway.api.errors import answer_errors
+from gateway.api.measured import HttpMetrics, Measured
 from gateway.commands.desk import Desk
 
 OPERATIONS = frozenset({"/metrics", "/health/live", "/health/ready"})
@@ -31,6 +34,8 @@ class Surroundings:
     """Serves /metrics and /health on the same port."""
     limits: BodyLimits = field(default_factory=BodyLimits)
     catalogue: Catalogue = field(default_factory=load)
+    metrics: HttpMetrics = field(default_factory=lambda: HttpMetrics(CollectorRegistry()))
+    monotonic: Callable[[], float] = time.monotonic
 
 
 def build(surroundings: Surroundings) -> ASGIApp:
@@ -40,7 +45,7 @@ def build(surroundings: Surroundings) -> ASGIApp:
     app.state.catalogue = surroundings.catalogue
     app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
     guarded = Correlated(BodyGuard(app, surroundings.limits), surroundings.new_id)
-    return _Front(guarded, surroundings.operations)
+    return _Front(Measured(guarded, surroundings.metrics, surroundings.monotonic), surroundings.operations)
 
 
 def create_api() -> FastAPI:

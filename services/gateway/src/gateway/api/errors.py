@@ -53,7 +53,8 @@ def answer_errors(app: FastAPI) -> None:
 
 def _problem(request: Request, error: ClearlineError, headers: Mapping[str, str] | None = None) -> Response:
     translation = error.translation(request.app.state.catalogue)  # the one that counts misses
-    if translation.http_status >= SERVER_ERROR:
+    if translation.http_status >= SERVER_ERROR and not translation.retryable:
+        # What is away is said once, by whoever watches it.
         _log.warning("a request was answered with an error of ours", code=error.code, detail=str(error))
     return problem_response(
         error, instance=request.url.path, correlation_id=correlation_id_of(request.scope), headers=headers

@@ -29,14 +29,14 @@ def versions_in(header: str) -> ExpectedVersion:
     return frozenset(_STRONG.findall(_WEAK.sub("", header[:MAX_HEADER])))
 
 
-def required(if_match: IfMatchHeader = None) -> ExpectedVersion:
+async def required(if_match: IfMatchHeader = None) -> ExpectedVersion:
     """Where a lost update would hurt. Raises IF_MATCH_REQUIRED."""
     if if_match is None:
         raise ClearlineError("IF_MATCH_REQUIRED")
     return versions_in(if_match)
 
 
-def optional(if_match: IfMatchHeader = None) -> ExpectedVersion:
+async def optional(if_match: IfMatchHeader = None) -> ExpectedVersion:
     """Honoured where it is sent."""
     return None if if_match is None else versions_in(if_match)
 
