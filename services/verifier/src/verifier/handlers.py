@@ -105,4 +105,6 @@ def _finding(error: ClearlineError) -> StepFailed:
     if error.errors:
         first = error.errors[0]
         return StepFailed(first.code, field=first.pointer, detail=first.detail)
-    return StepFailed(error.code, field=error.pointer, detail=error.operator_detail or "")
+    finding = StepFailed(error.code, field=error.pointer, detail=error.operator_detail or "")
+    finding.variables = error.variables
+    return finding

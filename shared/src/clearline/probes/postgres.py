@@ -136,20 +136,20 @@ async def authorize(climb: Climb) -> Evidence:
     granted = [f"CONNECT on {config.database}"]
     for index, schema in enumerate(config.schemas):
         held = await connection.fetchval(_SCHEMA_USAGE, schema)
-        _demand(held, f"USAGE on {schema}", f"/config/schemas/{index}")
+        _demand(held, f"USAGE on {schema}", f"/config/schemas/{index}", config.user)
         granted.append(f"USAGE on {schema}")
     for index, table in enumerate(config.tables):
         for privilege in config.privileges:
             held = await connection.fetchval(_TABLE_PRIVILEGE, table, privilege)
-            _demand(held, f"{privilege.upper()} on {table}", f"/config/tables/{index}")
+            _demand(held, f"{privilege.upper()} on {table}", f"/config/tables/{index}", config.user)
             granted.append(f"{privilege.upper()} on {table}")
     return {"granted": granted}
 
 
-def _demand(held: bool | None, permission: str, field: str) -> None:  # noqa: FBT001 - a value of SQL
+def _demand(held: bool | None, permission: str, field: str, user: str) -> None:  # noqa: FBT001 - a value of SQL
     if not held:
         why = "it is not granted" if held is False else "there is no such object, or it cannot be seen"
-        raise StepFailed("PERMISSION_MISSING", field=field, permission=permission, why=why)
+        raise StepFailed("PERMISSION_MISSING", field=field, permission=permission, user=user, why=why)
 
 
 async def exercise(climb: Climb) -> Evidence:

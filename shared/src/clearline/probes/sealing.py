@@ -68,13 +68,15 @@ class Opener:
         pointer = f"/credentials/{field}"
         key = self._keys.get(envelope.key_id)
         if key is None:
-            raise ClearlineError("CREDENTIALS_UNREADABLE", pointer=pointer, operator_detail="no such key here")
+            raise ClearlineError(
+                "CREDENTIALS_UNREADABLE", pointer=pointer, key_id=envelope.key_id, why="no such key here"
+            )
         try:
             info = _bound_to(subject, kind, field, destination)
             return _suite().decrypt(_decode(envelope.sealed), key, info).decode()
         except (InvalidTag, ValueError) as error:
-            detail = f"envelope does not open with key {envelope.key_id}: {type(error).__name__}"
-            raise ClearlineError("CREDENTIALS_UNREADABLE", pointer=pointer, operator_detail=detail) from None
+            why = f"{type(error).__name__}: altered, or moved from where it was sealed for"
+            raise ClearlineError("CREDENTIALS_UNREADABLE", pointer=pointer, key_id=envelope.key_id, why=why) from None
 
 
 def _suite() -> Suite:
