@@ -1,5 +1,6 @@
 """The binding against the CloudEvents SDK in both directions, and what it says of records that nobody can read."""
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -131,7 +132,7 @@ GOOD = to_record(EVENT)
         (DeadReason.WRONG_SCHEMA, b"k", GOOD.value, changed(ce_sequence="٣".encode())),
         (DeadReason.WRONG_SCHEMA, b"k", GOOD.value, changed(ce_sequence=b"9" * 30)),
         (DeadReason.WRONG_SCHEMA, b"k", GOOD.value, changed(ce_specversion=b"0.3")),
-        (DeadReason.WRONG_SCHEMA, b"k", GOOD.value, changed(**{"content__type": b"text/plain"})),
+        (DeadReason.WRONG_SCHEMA, b"k", GOOD.value, changed(content__type=b"text/plain")),
         (DeadReason.WRONG_SCHEMA, b"k", GOOD.value, (*GOOD.headers, ("ce_subject", b"another"))),
         (DeadReason.UNKNOWN_TYPE, b"k", GOOD.value, changed(ce_type=b"clearline.test.read.v2")),
         (DeadReason.NOT_UTF8, b"k", GOOD.value, changed(ce_subject=b"\xc3\x28")),
@@ -175,7 +176,5 @@ def test_the_detail_never_quotes_a_value() -> None:
 def test_whatever_arrives_it_costs_only_itself(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
 ) -> None:
-    try:
+    with contextlib.suppress(MalformedRecord):  # anything else fails the test
         from_record(TYPES, TOPIC, key, value, headers)
-    except MalformedRecord as malformed:
-        assert malformed.reason in DeadReason

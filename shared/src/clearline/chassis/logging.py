@@ -1,5 +1,6 @@
 """JSON log lines with correlation id, service and installation; secrets never, and no flood while Kafka is away."""
 
+import json
 import logging
 import re
 import sys
@@ -106,7 +107,15 @@ def _identity(service: str, installation: str) -> Processor:
 
 
 def _json(_logger: Any, _method: str, event: EventDict) -> str:
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return line.translate(_LINE_ENDS)
+    except (orjson.JSONEncodeError, RecursionError):  # a lone surrogate, a huge number: still a line, and still ASCII
+        return json.dumps({str(name): str(value) for name, value in event.items()})
+
+
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x7f\x85\u2028\u2029"}
+"""What JSON leaves as it is and some reader takes for the end of a line."""
 
 
 class RepeatFilter(logging.Filter):

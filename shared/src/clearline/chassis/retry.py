@@ -23,6 +23,11 @@ _WORLD_BY_NAME = frozenset(
         "asyncpg.exceptions.LockNotAvailableError",  # 55P03
         "asyncpg.exceptions.PostgresSystemError",  # class 58: I/O error
         "asyncpg.exceptions.InternalServerError",  # class XX: corruption; no record is to blame
+        "asyncpg.exceptions.UndefinedTableError",  # 42P01: a schema that is not there yet; no record is to blame
+        "asyncpg.exceptions.UndefinedColumnError",  # 42703
+        "asyncpg.exceptions.UndefinedFunctionError",  # 42883
+        "asyncpg.exceptions.InsufficientPrivilegeError",  # 42501: a grant that is missing
+        "asyncpg.exceptions._base.InternalClientError",
         "asyncpg.exceptions._base.InterfaceError",  # a closed connection or pool
         "aiokafka.errors.KafkaError",
     }

@@ -67,7 +67,7 @@ class Worker:
         phase.detail = "waiting for Kafka"
         await self._wait_for_kafka()
         for wait in self.ready:
-            phase.detail = f"waiting for {getattr(wait, '__name__', 'a dependency').replace('_', ' ')}"
+            phase.detail = _named(wait)
             await wait()
         phase.detail = ""
         async with asyncio.TaskGroup() as group:
@@ -98,6 +98,12 @@ class Worker:
             if late:
                 _LOG.warning("not everything could be handed back in time; the next owner does it again")
         await self.producer.stop(PRODUCER_STOP_SECONDS)
+
+
+def _named(wait: object) -> str:
+    """`wait_for_schema`, also inside a `partial`, reads "wait for schema"."""
+    name: str = getattr(getattr(wait, "func", wait), "__name__", "waiting for a dependency")
+    return name.replace("_", " ")
 
 
 @dataclass(slots=True)
