@@ -173,3 +173,11 @@ def test_topic_page_names_every_topic_and_type() -> None:
         assert f"`{topic.name}`" in page
         for event_type in topic.types:
             assert f"Wire type `{event_type.name}`" in page
+
+
+def test_fields_are_described_by_the_words_beside_them() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    assert schemas["Failure"]["properties"]["operator_detail"]["description"].startswith("For operators only")
+    assert schemas["Envelope"]["properties"]["sealed"]["description"].startswith("Encapsulated key")
+    schema = json.loads(rendered()["docs/events/schemas/connection.configured/v1.json"])
+    assert schema["$defs"]["ConnectionState"]["properties"]["live"]["description"].startswith("The revision that is")

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from clearline.contracts.event import EventType
+from clearline.contracts.render_meanings import with_meanings
 from clearline.contracts.render_schemas import ATTRIBUTES, path_of
 from clearline.contracts.topics import Topic
 
@@ -39,7 +40,7 @@ def asyncapi(topics: Sequence[Topic], examples: Examples) -> dict[str, Any]:
                 _message_id(event_type): _message(event_type, examples.get(event_type.slug, {}))
                 for event_type in types.values()
             },
-            "schemas": schemas,
+            "schemas": with_meanings(schemas, bodies),
         },
     }
 

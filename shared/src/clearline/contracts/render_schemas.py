@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from clearline.contracts.event import EventType
+from clearline.contracts.render_meanings import with_meanings
 from clearline.contracts.topics import Topic
 
 FOLDER = "docs/events/schemas"
@@ -37,6 +38,7 @@ def path_of(event_type: EventType) -> str:
 def schema_document(event_type: EventType, topics: Sequence[Topic]) -> dict[str, Any]:
     """The whole document; `x-topics` tells a later reader whom a change would break."""
     carrying = [topic for topic in topics if event_type in topic.types]
+    body = msgspec.json.schema(event_type.body)
     return {
         "$schema": DIALECT,
         "$id": f"/{path_of(event_type)}",
@@ -47,7 +49,8 @@ def schema_document(event_type: EventType, topics: Sequence[Topic]) -> dict[str,
             topic.name: {"key": topic.key, "producers": topic.producers, "consumers": topic.consumers}
             for topic in carrying
         },
-        **msgspec.json.schema(event_type.body),
+        **body,
+        "$defs": with_meanings(body["$defs"], [event_type.body]),
     }
 
 
