@@ -40,8 +40,8 @@ class ServeSettings(ProcessSettings):
     )
     sealing_public_key: str = Field(
         min_length=1,
-        description="Public key that credentials are sealed under; `clearline keys` makes the pair.",
-        examples=["k1:base64url-of-32-bytes"],
+        description="Public key that credentials are sealed under; the verifier holds its private half.",
+        examples=["base64url-of-32-bytes"],
     )
     outbound_allow: CommaSeparated = Field(
         default=(),

@@ -105,7 +105,7 @@ def _raw(text: str) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != KEY_BYTES:
-        raise ValueError("not a sealing key: expected the base64url text of 32 bytes, as `clearline keys` prints it")
+        raise ValueError("not a sealing key: expected the base64url text of 32 bytes")
     return raw
 
 
