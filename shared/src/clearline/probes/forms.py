@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from clearline.catalogue import ClearlineError, FieldError
@@ -65,7 +65,7 @@ def parse_credentials(
     With `config`, those that it needs and that are neither given nor `stored` are missing, and those that it cannot
     use are refused.
     """
-    parsed = _parse(kind.credentials, raw, "/credentials", {})
+    parsed = _parse(_without_stored(kind.credentials, raw, stored), raw, "/credentials", {})
     if config is None:
         return parsed
     given = parsed.given().keys()
@@ -77,6 +77,14 @@ def parse_credentials(
     ]
     _refuse(errors)
     return parsed
+
+
+def _without_stored(model: type[Credentials], raw: object, stored: Collection[str]) -> type[Credentials]:
+    """The form for an edit: what is stored and not sent again may be absent, even where the form requires it."""
+    sent = raw if isinstance(raw, Mapping) else {}
+    absent = [name for name in stored if name in model.model_fields and name not in sent]
+    fields: dict[str, Any] = dict.fromkeys(absent, (SecretStr | None, None))
+    return create_model(model.__name__, __base__=model, **fields) if fields else model
 
 
 def check_addresses(kind: Kind, config: Form, policy: OutboundPolicy) -> None:
