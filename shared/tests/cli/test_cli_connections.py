@@ -122,7 +122,7 @@ def test_a_kind_is_shown_with_its_fields_and_permissions(clearline: Clearline) -
     shown = clearline("kinds", "postgres").out
     assert "disable|prefer|require" in shown
     assert "integer or array" in shown
-    assert "Checks that it may connect" in shown
+    assert "Checks connect: Open a session." in shown
     unknown = clearline("kinds", "postgras")
     assert unknown.code == 2
     assert "Kinds: postgres" in unknown.err

@@ -1,5 +1,6 @@
 """`clearline kinds`: what can be connected, and the fields of each kind's form."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -64,7 +65,7 @@ def _show_one(opened: Session, kind: str) -> None:
             screen.table((title, "TYPE", "REQUIRED", "DEFAULT", "DESCRIPTION"), rows)
             screen.line()
     for permission in body.get("permissions", []):
-        screen.line(f"Checks that it may {permission.get('name')}: {permission.get('description', '')}")
+        screen.line(f"Checks {permission.get('name')}: {permission.get('description', '')}")
 
 
 def _rows(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
@@ -75,7 +76,7 @@ def _rows(schema: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             name,
             type_in_words(field, schema),
             "yes" if name in required else "",
-            "" if default is None else str(default),
+            "" if default is None else default if isinstance(default, str) else json.dumps(default),
             _meaning(field, schema),
         )
 
