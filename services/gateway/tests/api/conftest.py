@@ -1,4 +1,4 @@
-"""The API over real HTTP semantics and a real PostgreSQL; events are read from the outbox, verifications are ended by hand."""
+"""The API over real HTTP semantics and a real PostgreSQL; events are read from the outbox, verifications ended by hand."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -6,12 +6,36 @@ import asyncpg
 import pytest
 from services.gateway.tests.api_stand import ApiStand, open_stand
 from services.gateway.tests.migrated import MigratedDatabase
+from tests.harness import database as databases
+
+from gateway.read_model.pools import speak_json
+
+TABLES = (
+    *("connection_credentials", "verification_operator_details", "verification_steps", "service_connection_profiles"),
+    *("verifications", "connection_revisions", "outbox", "changes", "audit", "tokens"),
+)
+
+
+@pytest.fixture(scope="session")
+async def api_database(postgres: str, schema_template: str) -> AsyncIterator[MigratedDatabase]:
+    """One for all tests here: copying the template costs most of a second."""
+    made = await databases.create(postgres, template=schema_template)
+    yield MigratedDatabase(made.name, made.dsn)
+    await databases.drop(postgres, made)
 
 
 @pytest.fixture
-async def stand(migrated: MigratedDatabase, owner: asyncpg.Connection) -> AsyncIterator[ApiStand]:
-    async with open_stand(migrated, owner) as opened:
+async def stand(api_database: MigratedDatabase) -> AsyncIterator[ApiStand]:
+    """A gateway without anything in it."""
+    owner = await asyncpg.connect(api_database.dsn)
+    await speak_json(owner)
+    await owner.execute("set session_replication_role = replica")  # two tables name each other
+    for table in TABLES:
+        await owner.execute(f"delete from {table}")  # noqa: S608 - our own names
+    await owner.execute("set session_replication_role = origin")
+    async with open_stand(api_database, owner) as opened:
         yield opened
+    await owner.close()
 
 
 @pytest.fixture

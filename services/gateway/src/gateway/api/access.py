@@ -15,7 +15,7 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API t
 
 
 async def desk(request: Request) -> Desk:
-    """The one object through which routes reach commands and questions. (Async: else it would hop to a thread.)"""
+    """The one object through which routes reach commands and questions (async: else it would hop to a thread)."""
     return cast("Desk", request.app.state.desk)
 
 
