@@ -15,12 +15,13 @@ from clearline.chassis.settings import KafkaSettings
 from clearline.contracts.topics import Topic
 
 REQUEST_TIMEOUT_MS = 10_000
+SEEN_EVERY_SECONDS = 0.1
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
 
 class TopicsDiffer(Exception):  # noqa: N818 - exceptions are nouns here (layout-and-style)
-    """A topic exists with another shape than its record declares; nothing was changed."""
+    """A topic exists with another shape than its record declares; it was left as it is."""
 
 
 async def provision(topics: Sequence[Topic], settings: KafkaSettings, clock: Clock) -> list[str]:
@@ -31,32 +32,52 @@ async def provision(topics: Sequence[Topic], settings: KafkaSettings, clock: Clo
         admin = AIOKafkaAdminClient(**settings.client_options(), request_timeout_ms=REQUEST_TIMEOUT_MS)
         try:
             await admin.start()
-            return await _provision(topics, admin, settings.replication_factor)
+            created = await _create_missing(topics, admin, settings.replication_factor)
+            await _wait_until_there(topics, admin, clock)
+            await _check(topics, admin)
         except (KafkaError, OSError) as error:
             if attempt == 1:
                 _LOG.warning("waiting for Kafka to create topics", reason=type(error).__name__)
             await clock.sleep(WORLD.wait(attempt, random.random))
+        else:
+            return created
         finally:
             await admin.close()
 
 
-async def _provision(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replication: int) -> list[str]:
-    existing = {found["topic"]: found for found in await admin.describe_topics() if not found["error_code"]}
-    there = [topic for topic in topics if topic.name in existing]
-    differences = [
-        *(line for topic in there for line in partition_difference(topic, len(existing[topic.name]["partitions"]))),
-        *(line for topic, config in await _configs(there, admin) for line in config_differences(topic, config)),
-    ]
-    if differences:
-        raise TopicsDiffer(
-            "Topics on this Kafka differ from what Clearline declares; nothing was changed.\n"
-            + "\n".join(f"  {line}" for line in differences)
-            + "\nChange them with Kafka's own tools, or use another Kafka."
-        )
+async def _create_missing(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replication: int) -> list[str]:
+    existing = await _partitions(admin)
     missing = [topic for topic in topics if topic.name not in existing]
     if missing:
         await _create(missing, admin, replication)
     return [topic.name for topic in missing]
+
+
+async def _wait_until_there(topics: Sequence[Topic], admin: AIOKafkaAdminClient, clock: Clock) -> None:
+    """A broker answers "created" before its own metadata shows it."""
+    while not {topic.name for topic in topics} <= (await _partitions(admin)).keys():
+        await clock.sleep(SEEN_EVERY_SECONDS)
+
+
+async def _check(topics: Sequence[Topic], admin: AIOKafkaAdminClient) -> None:
+    partitions = await _partitions(admin)
+    differences = [
+        *(line for topic in topics for line in partition_difference(topic, partitions[topic.name])),
+        *(line for topic, config in await _configs(topics, admin) for line in config_differences(topic, config)),
+    ]
+    if differences:
+        raise TopicsDiffer(
+            "Topics on this Kafka differ from what Clearline declares; they were left as they are.\n"
+            + "\n".join(f"  {line}" for line in differences)
+            + "\nChange them with Kafka's own tools, or use another Kafka."
+        )
+
+
+async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Number of partitions of every topic there is."""
+    return {
+        found["topic"]: len(found["partitions"]) for found in await admin.describe_topics() if not found["error_code"]
+    }
 
 
 async def _create(topics: Sequence[Topic], admin: AIOKafkaAdminClient, replication: int) -> None:
