@@ -30,7 +30,7 @@ def row(one: Connection) -> tuple[str, ...]:
 
 def connection_lines(one: Connection) -> Iterator[Line]:
     """Everything about one connection that a person asks first."""
-    yield Line(f"{one.label}  ({one.kind}, {one.lifecycle})", "bold")
+    yield Line(f"{one.label} ({one.kind}, {one.lifecycle})", "bold")
     facts: dict[str, str] = {
         "id": one.id,
         "owner": one.owner or "nobody",

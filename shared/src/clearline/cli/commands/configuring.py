@@ -65,7 +65,7 @@ def create(
         body = creation(given, item, forms, opened.surroundings)
         reply = send_asking(opened, body, lambda complete: opened.api.post("/connections", complete))
         _say_if_meant_active(opened, item)
-        _finish(opened, reply, "created", timeout if wait else None)
+        _finish(opened, reply, "is created.", timeout if wait else None)
 
 
 def edit(
@@ -119,17 +119,17 @@ def edit(
             raise
         after = read(Connection, reply.body)
         if after.revision == current.revision:
-            changed = "unchanged" if reply.etag == before.etag else "changed: its settings hold at once"
-            _finish(opened, reply, f"{changed}, revision {after.revision} stays", None)
+            changed = "is unchanged" if reply.etag == before.etag else "has new settings, which hold at once"
+            _finish(opened, reply, f"{changed}; revision {after.revision} stays.", None)
         else:
-            _finish(opened, reply, f"changed: revision {after.revision}", timeout if wait else None)
+            _finish(opened, reply, f"has a new revision, {after.revision}.", timeout if wait else None)
 
 
 def _finish(opened: "Session", reply: "Reply", done: str, wait: float | None) -> None:
     """Say what was saved; with `wait` show its verification and end with its exit code."""
     now = read(Connection, reply.body)
     if not opened.screen.wants_json:
-        opened.screen.line(f"{now.label} is {done}. Id {now.id}")
+        opened.screen.line(f"{now.label} {done}")
         if now.staged_revision is not None:
             opened.screen.line(f"Revision {now.live_revision} stays live; {now.staged_revision} is staged beside it.")
     code, body = ExitCode.FINE, reply.body
