@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -149,17 +150,30 @@ def environment() -> "dict[str, str]":
     surroundings.setdefault("UV_CACHE_DIR", str(CACHE / "uv"))
     surroundings.setdefault("PIP_CACHE_DIR", str(CACHE / "pip"))
     surroundings["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    for variable, option in (("UV_DEFAULT_INDEX", "index-url"), ("SSL_CERT_FILE", "cert")):
-        if variable not in surroundings and (value := pip_option(option)):
-            surroundings[variable] = value
-    return surroundings
+    if "UV_DEFAULT_INDEX" not in surroundings and (index := pip_option("index-url")):
+        surroundings["UV_DEFAULT_INDEX"] = index
+    return surroundings | certificates()
+
+
+def certificates() -> "dict[str, str]":
+    """Which authorities uv and requests trust: as the environment or pip says, else what this system trusts.
+
+    Both bring a list of their own, which does not know the authority of a company's proxy.
+    """
+    candidates = (
+        *(os.environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")),
+        pip_option("cert"),
+        ssl.get_default_verify_paths().cafile,
+    )
+    bundle = next((each for each in candidates if each and Path(each).is_file()), None)
+    return {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle} if bundle else {}
 
 
 def pip_option(name: str) -> str:
     """What pip itself would use, from its environment or its files; empty where it uses its default."""
     if value := os.environ.get("PIP_" + name.upper().replace("-", "_")):
         return value
-    asked = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
+    asked = [str(python() if python().is_file() else sys.executable), "-m", "pip", "config", "get", f"global.{name}"]
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own interpreter
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.local.bootstrap import certificates
+
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
 
@@ -103,6 +105,7 @@ def _fetch_all(missing: list[Jar], cache: Path, pool: ThreadPoolExecutor, say: S
     started, size = time.monotonic(), 0
     from jgo.maven import MavenContext  # noqa: PLC0415 - 30 MB that a start without downloads does not need
 
+    os.environ.update(certificates())  # jgo's requests would trust a list of its own
     context = MavenContext(repo_cache=cache, timeout=60, remote_repos=_remote_repositories())
     futures = {pool.submit(_fetch, jar, cache, context): jar for jar in missing}
     say(f"fetching {len(missing)} jars (Kafka, PostgreSQL)")
