@@ -86,7 +86,8 @@ def new_cluster_id(random_bytes: bytes) -> str:
 
 
 def format_command(broker: Broker, cluster_id: str) -> list[str]:
-    return [*_java(broker), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(broker.properties_file)]
+    identity = f"--cluster-id={cluster_id}"  # one word: an id may begin with a dash
+    return [*_java(broker), "kafka.tools.StorageTool", "format", identity, "-c", str(broker.properties_file)]
 
 
 def serve_command(broker: Broker) -> list[str]:
