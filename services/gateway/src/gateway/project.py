@@ -1,7 +1,6 @@
 """`gateway project`: the composition root of the process that brings facts from Kafka into the read models."""
 
 import asyncio
-import signal
 from functools import partial
 
 from clearline.chassis import logging
@@ -9,7 +8,7 @@ from clearline.chassis.batch import BatchConsumer
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.producer import Producer
-from clearline.chassis.service import Worker
+from clearline.chassis.service import Worker, until_signal
 from clearline.chassis.settings import KafkaSettings, load
 from clearline.contracts.topics import CONNECTIONS
 from gateway.metrics import GatewayMetrics
@@ -32,9 +31,6 @@ def main(_arguments: list[str]) -> None:
 
 
 async def _run(settings: ProjectSettings, kafka: KafkaSettings) -> None:
-    stop = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
     dsn = settings.postgres_dsn.get_secret_value()
     pool = await open_pool(dsn, name="project", max_size=_POOL_SIZE, statement_timeout_ms=_STATEMENT_TIMEOUT_MS)
     clock, metrics = SystemClock(), Metrics()
@@ -61,6 +57,6 @@ async def _run(settings: ProjectSettings, kafka: KafkaSettings) -> None:
         ready=(partial(wait_for_schema, pool),),
     )
     try:
-        await worker.run(stop)
+        await until_signal(worker)
     finally:
         pool.terminate()  # whatever is in it was rolled back or committed
