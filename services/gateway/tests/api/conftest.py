@@ -1,4 +1,4 @@
-"""The API over real HTTP semantics and a real PostgreSQL; events are read from the outbox, verifications ended by hand."""
+"""The API on a real PostgreSQL: events are read from the outbox, verifications are ended by hand."""
 
 from collections.abc import AsyncIterator, Callable
 

@@ -65,7 +65,7 @@ FORBIDDEN_HOSTS = (
     "::ffff:127.0.0.1",
     "fd00:ec2::254",
     "fe80::1",
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - it is refused here
     "100.100.100.200",
     "64:ff9b::a9fe:a9fe",
 )
@@ -226,7 +226,7 @@ async def test_an_edit_says_which_version_it_is_for(stand: ApiStand, tcp_draft: 
 @pytest.mark.parametrize("given", ["short", "spaces in it", "a" * 65, "ümlaut-8", ""])
 async def test_an_ill_formed_correlation_id_is_replaced(stand: ApiStand, given: str) -> None:
     client = await stand.client_of("viewer")
-    answer = await client.get("/session", headers={"x-correlation-id": given.encode("utf-8")})
+    answer = await client.get("/session", headers=[(b"x-correlation-id", given.encode())])
     assert len(answer.headers["x-correlation-id"]) == 32
 
 
