@@ -114,8 +114,26 @@ async def test_sigterm_hands_back_what_does_not_end_within_the_deadline(
     began = time.monotonic()
     worker.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(worker.process.wait, 15) == 0
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 11
     assert (await bus.committed()).get(0, 0) == 0
+
+
+@pytest.mark.timeout(90)
+async def test_sigterm_ends_it_within_the_deadline_while_kafka_does_not_answer(
+    own_kafka: Any, make: Any, event: MakeEvent, processes: Any
+) -> None:
+    bus = await make(bootstrap=own_kafka.bootstrap, partitions=1)
+    await bus.send(event("a", 0))
+    worker = processes(bus, 600)
+    await until(worker.in_flight, within=30)
+    own_kafka.pause()
+    try:
+        began = time.monotonic()
+        worker.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(worker.process.wait, 20)
+        assert time.monotonic() - began < 13
+    finally:
+        own_kafka.resume()
 
 
 async def test_a_taken_port_is_a_clear_error(make: Any, processes: Any) -> None:

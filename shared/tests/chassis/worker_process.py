@@ -51,7 +51,7 @@ def main() -> None:
             consumers={"steps": consumer},
             metrics=metrics,
             clock=clock,
-            stop_within=8,
+            stop_within=10,
         )
     )
 

@@ -26,10 +26,13 @@ from clearline.chassis.starts import Continuity, Starts
 from clearline.contracts.topics import Topic
 
 HAND_OVER_SECONDS = 5.0
+COMMIT_SECONDS = 5.0
+"""Beyond it a commit would go on by itself and land in a later generation of the group."""
 TICK_SECONDS = 0.2
 """Five commits a second at most; ten are allowed per partition (P11)."""
-LEAVE_SECONDS = 3.0
-"""Of a stop's deadline, what is kept for leaving the group after the work is handed over."""
+LEAVE_SECONDS = 2.0
+LAST_COMMIT_SECONDS = 1.5
+"""With LEAVE_SECONDS, what a stop's deadline keeps for the time after the work."""
 LOST_AFTER_SESSIONS = 3
 """Commits that have failed for so many sessions mean a membership that does not mend itself."""
 
@@ -115,7 +118,7 @@ class GroupConsumer(ABC):
 
     async def stop(self, deadline: float) -> None:
         """Take nothing new, finish or hand back what runs within `deadline` seconds, leave the group."""
-        self._limit = max(0.0, deadline - LEAVE_SECONDS)
+        self._limit = max(0.0, deadline - LEAVE_SECONDS - LAST_COMMIT_SECONDS)
         self._stopping.set()
         await self._finished.wait()
 
@@ -257,7 +260,7 @@ class GroupConsumer(ABC):
             if not (due := self._progress.due(marks, last=last)):
                 return
             try:
-                await self._member.commit(due)
+                await self._member.commit(due, LAST_COMMIT_SECONDS if self._stopping.is_set() else COMMIT_SECONDS)
             except (KafkaError, TimeoutError) as error:
                 self._metrics.commits.labels(self._group, "failed").inc()
                 _LOG.info("commit failed", group=self._group, reason=type(error).__name__)

@@ -18,8 +18,6 @@ from clearline.chassis.settings import KafkaSettings
 Polled = Mapping[Partition, list[Record]]
 
 POLL_MS = 200
-COMMIT_SECONDS = 5.0
-"""Beyond it a commit would go on by itself and land in a later generation of the group."""
 ASK_SECONDS = 10.0
 REBALANCE_TIMEOUT_MS = 30_000
 """At least hand-over (5 s) + last commit (5 s) + 10 s: a longer drain than this makes members evict each other."""
@@ -101,9 +99,9 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             return {}
         return {Partition(tp.topic, tp.partition): records for tp, records in found.items()}
 
-    async def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit exactly these. Raises what aiokafka raises, or TimeoutError."""
-        async with asyncio.timeout(COMMIT_SECONDS):
+    async def commit(self, offsets: Mapping[Partition, int], limit: float) -> None:
+        """Commit exactly these. Raises what aiokafka raises, or TimeoutError after `limit` seconds."""
+        async with asyncio.timeout(limit):
             await self._kafka.commit({_tp(partition): offset for partition, offset in offsets.items()})
 
     async def committed(self, partitions: Sequence[Partition]) -> dict[Partition, int]:

@@ -1,9 +1,11 @@
 """How a worker lives: wait for what it needs, consume, and on SIGTERM finish or hand back within a deadline."""
 
 import asyncio
+import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -23,6 +25,8 @@ from clearline.chassis.settings import ProcessSettings
 STOP_WITHIN = 20.0
 """Seconds from SIGTERM to the end; below the thirty after which Kubernetes kills."""
 PRODUCER_STOP_SECONDS = 3.0
+GRACE_SECONDS = 2.0
+"""Beyond `stop_within`, after which the process ends whatever still hangs in it."""
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
@@ -49,18 +53,23 @@ class Worker:
         )
         phase = _Start()
         self.health.add("start", phase.check)
+        self.health.add("publishing", self._publishing, required=False)
         for name, consumer in self.consumers.items():
             self.health.add(f"consumer {name}", lambda consumer=consumer: consumer.status().check())  # type: ignore[misc]
         ops = OpsServer(OpsApp(self.metrics, self.health), self.settings)
         serving = asyncio.create_task(ops.run())
         _LOG.info("started", ops_port=ops.port)
+        working, stopped = asyncio.create_task(self._work(phase)), asyncio.create_task(stop.wait())
         try:
-            await _either(self._work(phase), stop)
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
         finally:
             phase.detail = "stopping"
             await self._stop()
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            for task in (working, stopped, serving):
+                task.cancel()
+            await asyncio.wait({working, stopped, serving}, timeout=GRACE_SECONDS)
             _LOG.info("stopped")
 
     async def _work(self, phase: "_Start") -> None:
@@ -86,6 +95,10 @@ class Worker:
                 await self.clock.sleep(WORLD.wait(attempt, random.random))
             else:
                 return
+
+    def _publishing(self) -> CheckResult:
+        error = self.producer.last_error
+        return CheckResult(ok=error is None, detail=error or "the latest record was acknowledged, or none was sent")
 
     async def _stop(self) -> None:
         """Consumers first, all at once, then the producer they publish with."""
@@ -116,28 +129,32 @@ class _Start:
         return CheckResult(ok=not self.detail, detail=self.detail or "done")
 
 
-async def _either(work: Awaitable[None], stop: asyncio.Event) -> None:
-    """Until `stop` is set or `work` ends. Work in hand is left running: stopping it in order is the caller's."""
-    working, waiting = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
-    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    if working.done():
-        await working
-
-
 def run_until_signal(worker: Worker, *, loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None) -> None:
     """Run `worker` until SIGTERM or SIGINT; for `__main__`. A process that probes passes `OutboundLoop`."""
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        runner.run(_run(worker))
+        runner.run(until_signal(worker))
 
 
-async def _run(worker: Worker) -> None:
+async def until_signal(worker: Worker) -> None:
+    """The same inside a loop that runs already, for a `__main__` with resources of its own to open and close."""
     stop = asyncio.Event()
+
+    def begin_to_stop() -> None:
+        stop.set()
+        _end_at_last(worker.stop_within + GRACE_SECONDS)
+
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
+        loop.add_signal_handler(each, begin_to_stop)
     try:
         await worker.run(stop)
     except PortTaken as taken:
         sys.stderr.write(f"Cannot start: {taken}.\n")
         raise SystemExit(2) from None
+
+
+def _end_at_last(seconds: float) -> None:
+    """End the process after `seconds` even if its loop does not: a Kafka client can wait minutes for a broker."""
+    last = threading.Timer(seconds, os._exit, args=(1,))
+    last.daemon = True
+    last.start()

@@ -133,7 +133,7 @@ class WatermarkConsumer(GroupConsumer):
 
     async def _work_off(self, lanes: Lanes, key: LaneKey) -> None:
         queue = lanes.queues[key]
-        while queue:
+        while queue and self._lanes.get(lanes.partition) is lanes:
             await self._work.do(queue[0])
             lanes.finish(key)
             if lanes.paused and len(lanes.above) < self._high // 2 and self._lanes.get(lanes.partition) is lanes:

@@ -1,0 +1,94 @@
+"""The broker is killed, restarted and frozen under traffic: consumers go on by themselves, nothing is lost."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.harness.waiting import until
+
+from clearline.chassis.consumption import Batch, Received
+from clearline.chassis.delivery import BusUnavailable
+from clearline.chassis.outcome import Done, Outcome
+from clearline.contracts.event import Event
+
+MakeEvent = Callable[..., Event]
+
+
+@pytest.mark.timeout(150)
+async def test_a_killed_broker_costs_nothing(own_kafka: Any, make: Any, running: Any, event: MakeEvent) -> None:
+    bus = await make(bootstrap=own_kafka.bootstrap, partitions=2)
+    seen: dict[str, list[int]] = defaultdict(list)
+    by_batch: set[int] = set()
+    acknowledged: list[int] = []
+    going = True
+
+    async def one_by_one(received: Received) -> Outcome:
+        assert received.event is not None
+        seen[received.key].append(received.event.data.n)
+        return Done()
+
+    async def many(batch: Batch) -> Outcome:
+        by_batch.update(received.event.data.n for received in batch.records if received.event is not None)
+        return Done()
+
+    async def traffic() -> None:
+        n = 0
+        while going:
+            try:
+                await bus.producer.publish(event(f"k{n % 9}", n), bus.topic)
+            except BusUnavailable:
+                continue
+            acknowledged.append(n)
+            n += 1
+            await asyncio.sleep(0.005)
+
+    watermark, batch = bus.watermark(one_by_one), bus.batch(many, group=f"{bus.group}-batch")
+    async with running(watermark, batch):
+        flowing = asyncio.create_task(traffic())
+        await until(lambda: len(acknowledged) > 100)
+        await own_kafka.kill()
+        await own_kafka.start()
+        before = len(acknowledged)
+        await until(lambda: len(acknowledged) > before + 100, within=40)
+        await own_kafka.restart()
+        before = len(acknowledged)
+        await until(lambda: len(acknowledged) > before + 100, within=40)
+        going = False
+        await flowing
+        wanted = set(acknowledged)
+        await until(lambda: {n for each in seen.values() for n in each} >= wanted, within=30)
+        await until(lambda: by_batch >= wanted, within=30)
+        await until(lambda: watermark.status().healthy and batch.status().healthy, within=30)
+    for numbers in seen.values():
+        firsts = list(dict.fromkeys(numbers))
+        assert firsts == sorted(firsts)
+    assert await bus.buried() == []
+
+
+@pytest.mark.timeout(120)
+async def test_a_frozen_broker_is_told_and_survived(own_kafka: Any, make: Any, running: Any, event: MakeEvent) -> None:
+    bus = await make(bootstrap=own_kafka.bootstrap, partitions=1)
+    done: list[int] = []
+
+    async def handler(received: Received) -> Outcome:
+        assert received.event is not None
+        done.append(received.event.data.n)
+        return Done()
+
+    consumer = bus.watermark(handler)
+    async with running(consumer):
+        await bus.send(event("a", 0))
+        await until(lambda: done == [0])
+        await until(lambda: consumer.status().healthy)
+        own_kafka.pause()
+        try:
+            await until(lambda: not consumer.status().healthy, within=15)
+            assert "commit" in consumer.status().detail
+            await until(lambda: consumer.status().phase.value == "starting", within=30)  # it joins anew by itself
+        finally:
+            own_kafka.resume()
+        await until(lambda: consumer.status().healthy, within=60)
+        await bus.send(event("a", 1))
+        await until(lambda: done[-1] == 1, within=30)
