@@ -12,11 +12,11 @@ from deploy.local.postgres import InitdbError
 from deploy.local.prepare import PreparationError
 from deploy.local.processes import last_stack, processes
 from deploy.local.state import Identity
-from deploy.local.supervisor import supervise
+from deploy.local.supervisor import LockHeldError, supervise
 
 _TOLD = (
     up.StartError, down.StopError, PortError, PreparationError, JarMismatchError, UnknownPlatformError, InitdbError,
-    status.UnknownServiceError, steps.TokenError,
+    status.UnknownServiceError, steps.TokenError, LockHeldError,
 )  # fmt: skip
 
 

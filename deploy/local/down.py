@@ -15,6 +15,7 @@ from deploy.local.supervisor import supervise
 Say = Callable[[str], None]
 DEADLINE = 120.0
 LOOK_EVERY = 0.05
+LOCK_PATIENCE = 30.0  # seconds for a supervisor that is just ending
 
 
 class StopError(RuntimeError):
@@ -29,7 +30,7 @@ def down(places: Places, say: Say) -> None:
         os.kill(found.supervisor.pid, signal.SIGTERM)
         _wait(places, found, say)
     if places.run.exists():
-        supervise(places, lambda: processes(last_stack(places)), Identity.of(os.getpid()))
+        supervise(places, lambda: processes(last_stack(places)), Identity.of(os.getpid()), patience=LOCK_PATIENCE)
     say("stopped; the data is kept in .clearline/data" if found else "nothing runs")
 
 

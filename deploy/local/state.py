@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -72,22 +73,19 @@ class State:
 
 
 def read(path: Path) -> State | None:
-    """The file as it is, whoever wrote it; None if there is none."""
+    """The file as it is, whoever wrote it; None if there is none. A checkout may be newer than what still runs."""
     try:
         raw = json.loads(path.read_text())
-        told = {
-            name: Told(
-                Condition(each["condition"]),
-                Identity(**each["identity"]) if each["identity"] else None,
-                each["restarts"],
-                each["given_up"],
-                each["last_error"],
-            )
-            for name, each in raw["processes"].items()
-        }
-        return State(Identity(**raw["supervisor"]), raw["stopping"], told)
+        told = {name: _told(each) for name, each in raw["processes"].items()}
+        return State(Identity(**raw["supervisor"]), raw.get("stopping", False), told)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _told(raw: dict[str, Any]) -> Told:
+    identity = Identity(**raw["identity"]) if raw.get("identity") else None
+    numbers = raw.get("restarts", 0), raw.get("given_up", 0)
+    return Told(Condition(raw["condition"]), identity, *numbers, raw.get("last_error", ""))
 
 
 def of_a_living_supervisor(path: Path) -> State | None:

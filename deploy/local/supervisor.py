@@ -3,8 +3,11 @@
 import asyncio
 import fcntl
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
+from typing import IO
 
 from deploy.local import leftovers, logs, state
 from deploy.local.places import Places
@@ -13,6 +16,11 @@ from deploy.local.state import Identity, State
 from deploy.local.supervised import Supervised
 
 ROTATE_EVERY = 30.0
+RETRY_LOCK = 0.1
+
+
+class LockHeldError(RuntimeError):
+    """Another supervisor of this checkout does not end."""
 
 
 class _StopAskedError(Exception):
@@ -78,12 +86,28 @@ class Supervisor:
         self._state.write(self._places.state_file)
 
 
-def supervise(places: Places, make_record: Callable[[], tuple[Process, ...]], myself: Identity) -> int:
+def supervise(
+    places: Places, make_record: Callable[[], tuple[Process, ...]], myself: Identity, *, patience: float = inf
+) -> int:
     """Wait for the lock, take over what runs, keep it running while `wanted` is there. 0 when the stack was stopped."""
     with places.lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a second supervisor waits here until the first has died
+        _take(lock, patience)  # a second supervisor waits here until the first has died
         asyncio.run(_supervise(places, make_record(), myself))
     return 0
+
+
+def _take(lock: IO[str], patience: float) -> None:
+    """Raise LockHeldError after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if patience == inf else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise LockHeldError(f"another supervisor holds {lock.name} and does not end; see `ps`") from None
+            time.sleep(RETRY_LOCK)
+        else:
+            return
 
 
 async def _supervise(places: Places, record: tuple[Process, ...], myself: Identity) -> None:

@@ -45,7 +45,7 @@ def check_ports(stack: Stack) -> None:
 
 
 def wait_until_ready(places: Places, record: tuple[Process, ...], given_up: dict[str, int], say: Say) -> None:
-    """One line for each process as it becomes ready. A process that is given up once more than `given_up` has failed."""
+    """One line for each process as it becomes ready; one given up oftener than `given_up` says has failed."""
     waiting = {process.name: process for process in record}
     began = time.monotonic()
     while waiting:

@@ -14,6 +14,7 @@ from deploy.local import leftovers, state
 from deploy.local.places import Places
 from deploy.local.processes import Service
 from deploy.local.state import Condition, Identity, State, Told
+from deploy.local.supervisor import LockHeldError, supervise
 from deploy.local.tests import stand_ins
 from tests.harness.places import ROOT, free_ports
 from tests.harness.waiting import until
@@ -209,3 +210,21 @@ async def test_a_process_in_no_file_is_found_by_its_command(tmp_path: Path) -> N
 def test_half_a_state_file_is_no_state(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text('{"supervisor": {"pid": 1')
     assert state.read(tmp_path / "state.json") is None
+
+
+def test_what_an_older_or_newer_supervisor_wrote_is_read(tmp_path: Path) -> None:
+    """A checkout may be updated while its stack runs; `make down` must still find it."""
+    text = (
+        '{"supervisor": {"pid": 1, "born": 2.0}, "new": 1, "processes": {"kafka": {"condition": "ready", "newer": 2}}}'
+    )
+    (tmp_path / "state.json").write_text(text)
+    found = state.read(tmp_path / "state.json")
+    assert found is not None
+    assert found.processes["kafka"] == Told(Condition.READY)
+
+
+async def test_stopping_does_not_wait_for_ever_for_the_lock(stage: Stage) -> None:
+    stage.start()
+    await until(stage.all_ready)
+    with pytest.raises(LockHeldError):
+        supervise(stage.places, tuple, Identity.of(os.getpid()), patience=0.2)
