@@ -1,0 +1,129 @@
+"""A whole Clearline of one test's own: real processes, which may be killed at any moment."""
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import aiohttp
+import asyncpg
+from tests.harness.kafka import KafkaServer
+from tests.harness.places import free_ports
+from tests.harness.postgres import PostgresServer
+from tests.harness.process import ServerProcess
+
+from clearline.chassis.clock import SystemClock
+from clearline.chassis.settings import KafkaSettings
+from clearline.chassis.topics import provision
+from clearline.contracts.topics import TOPICS
+from clearline.probes.sealing import generate_key_pair
+from gateway.migrate import migrate
+from gateway.token import Wish, create
+
+LOGINS = ("clearline_api", "clearline_relay", "clearline_projector")
+PASSWORD = "only-for-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """`url` and `token` reach the API; `processes` are killed and started by name."""
+
+    url: str
+    token: str
+    dsn: str
+    bootstrap: str
+    processes: Mapping[str, ServerProcess]
+
+
+@asynccontextmanager
+async def installed(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> AsyncIterator[Installation]:
+    """Migrate, create topics, start gateway, projector and verifier; stop them in the end."""
+    http, projector, verifier = free_ports(3)
+    await migrate(postgres.dsn)
+    await _set_passwords(postgres.dsn)
+    await provision(TOPICS, KafkaSettings(bootstrap_servers=(kafka.bootstrap,)), SystemClock())
+    wish = Wish(name="faults", role="admin", environments=["development"], expires_at=None)
+    _, token = await create(postgres.dsn, wish, token_id=uuid4(), now=datetime.now(UTC))
+    private, public = generate_key_pair()
+    gateway_settings = {
+        "CLEARLINE_HTTP_PORT": str(http),
+        "CLEARLINE_POSTGRES_DSN": _as(postgres.dsn, "clearline_api"),
+        "CLEARLINE_POSTGRES_RELAY_DSN": _as(postgres.dsn, "clearline_relay"),
+        "CLEARLINE_SEALING_PUBLIC_KEY": public,
+        "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
+    }
+    projector_settings = {
+        "CLEARLINE_OPS_PORT": str(projector),
+        "CLEARLINE_POSTGRES_DSN": _as(postgres.dsn, "clearline_projector"),
+    }
+    verifier_settings = {
+        "CLEARLINE_OPS_PORT": str(verifier),
+        "CLEARLINE_SEALING_PRIVATE_KEYS": private,
+        "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
+    }
+    place = _Place(folder, kafka.bootstrap)
+    processes = {
+        "gateway": place.process("gateway", "gateway serve", http, gateway_settings),
+        "projector": place.process("projector", "gateway project", projector, projector_settings),
+        "verifier": place.process("verifier", "verifier", verifier, verifier_settings),
+    }
+    try:
+        for process in processes.values():
+            await process.start()
+        yield Installation(f"http://127.0.0.1:{http}/api/v1", token, postgres.dsn, kafka.bootstrap, processes)
+    finally:
+        for process in reversed(processes.values()):
+            await process.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where processes log, and their broker."""
+
+    folder: Path
+    bootstrap: str
+
+    def process(self, name: str, module: str, port: int, settings: Mapping[str, str]) -> ServerProcess:
+        """`python -m module`, ready when it says so on `port`."""
+
+        async def is_ready() -> bool:
+            return await _answers(f"http://127.0.0.1:{port}/health/ready")
+
+        return ServerProcess(
+            name=name,
+            command=[sys.executable, "-m", *module.split()],
+            environment={
+                "PATH": os.environ["PATH"],
+                "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+                "CLEARLINE_KAFKA_SESSION_TIMEOUT_MS": "2000",
+                "CLEARLINE_LOG_LEVEL": "WARNING",
+                **settings,
+            },
+            log=self.folder / f"{name}.log",
+            is_ready=is_ready,
+        )
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url, timeout=aiohttp.ClientTimeout(2)) as answer:
+            return answer.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+async def _set_passwords(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    for login in LOGINS:
+        await connection.execute(f"alter role {login} password '{PASSWORD}'")
+    await connection.close()
+
+
+def _as(dsn: str, login: str) -> str:
+    parts = urlsplit(dsn)
+    return urlunsplit(parts._replace(netloc=f"{login}:{PASSWORD}@{parts.hostname}:{parts.port}"))

@@ -1,0 +1,109 @@
+"""Clients that create and edit connections, remember what they were told, and go on when nobody answers."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from tests.faults.installation import Installation
+from tests.faults.ledger import Ledger
+
+CLIENTS = 8
+CREATES = 0.2  # of all commands; the rest are edits of settings
+_PAUSE = 0.1  # before the next try while nobody answers
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+@asynccontextmanager
+async def listener() -> AsyncIterator[int]:
+    """Something on loopback that lets itself be connected to; its port."""
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=512)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@dataclass
+class Load:
+    """`total` commands by `CLIENTS` clients, the same for the same seed but for what faults do to them."""
+
+    installation: Installation
+    port: int
+    total: int
+    seed: int
+    ledger: Ledger = field(default_factory=Ledger)
+    versions: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+
+    made: list[str] = field(default_factory=list)
+    refused: int = 0
+    """Edits of a version that another client had changed meanwhile."""
+
+    async def run(self) -> None:
+        headers = {"authorization": f"Bearer {self.installation.token}"}
+        async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT) as session:
+            await asyncio.gather(*(self._client(session, number) for number in range(CLIENTS)))
+
+    async def _client(self, session: aiohttp.ClientSession, number: int) -> None:
+        chance = random.Random(self.seed * 1000 + number)  # noqa: S311 - repeatable, not secret
+        while self.done < self.total:
+            self.done += 1
+            owner = f"team-{number}-{self.done}"
+            if not self.made or chance.random() < CREATES:
+                if key := await self._create(session, f"c-{number}-{self.done}", owner):
+                    self.made.append(key)
+            else:
+                await self._edit(session, chance.choice(self.made), owner)
+
+    async def _create(self, session: aiohttp.ClientSession, name: str, owner: str) -> str | None:
+        body = {"name": name, "environment": "development", "owner": owner, "kind": "tcp",
+                "config": {"host": "127.0.0.1", "port": self.port}}  # fmt: skip
+        answer = await self._ask(session, "post", "/connections", body)
+        if answer is None:
+            self.ledger.unanswered += 1
+            return None
+        status, told, version = answer
+        assert status == 201, told
+        self.ledger.acknowledge(told["id"], version, owner)
+        self.versions[told["id"]] = version
+        return str(told["id"])
+
+    async def _edit(self, session: aiohttp.ClientSession, key: str, owner: str) -> None:
+        """Edit as of the version last seen; one that nobody answered may have happened, so look before going on."""
+        expected = {"if-match": f'"{self.versions[key]}"'}
+        answer = await self._ask(session, "put", f"/connections/{key}", {"owner": owner}, expected)
+        if answer is not None and answer[0] == 200:
+            self.ledger.acknowledge(key, answer[2], owner)
+            self.versions[key] = answer[2]
+            return
+        if answer is not None:
+            assert answer[0] == 412, answer
+            self.refused += 1
+        await self._look(session, key)
+
+    async def _look(self, session: aiohttp.ClientSession, key: str) -> None:
+        """Take the version as it is now."""
+        found = None
+        while found is None:
+            found = await self._ask(session, "get", f"/connections/{key}")
+        self.versions[key] = found[2]
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: object = None, headers: Any = None
+    ) -> tuple[int, Any, int] | None:
+        """Status, body and version; None when it is not known what became of it, or it was refused for a while."""
+        try:
+            async with session.request(method, self.installation.url + path, json=body, headers=headers) as answer:
+                if answer.status == 503:
+                    await asyncio.sleep(_PAUSE)
+                    return None
+                return answer.status, await answer.json(), int(answer.headers.get("etag", '"0"').strip('"'))
+        except (aiohttp.ClientError, TimeoutError):
+            await asyncio.sleep(_PAUSE)
+            return None
