@@ -134,6 +134,7 @@ def _projector(stack: Stack) -> Service:
         **_kafka_settings(stack),
         "CLEARLINE_OPS_PORT": str(stack.ports.projector),
         "CLEARLINE_POSTGRES_DSN_FILE": _dsn(stack, "clearline_projector"),
+        "CLEARLINE_KAFKA_GROUP_INSTANCE_ID": "projector",  # a killed one is back at once, not after its session
         **_from_shell(stack, "CLEARLINE_VERIFICATION_VALIDITY"),
     }
     after = ("logins", "topics")
@@ -148,6 +149,7 @@ def _verifier(stack: Stack) -> Service:
         "CLEARLINE_OPS_PORT": str(stack.ports.verifier),
         "CLEARLINE_OUTBOUND_ALLOW": stack.surroundings.get("CLEARLINE_OUTBOUND_ALLOW") or _OUTBOUND,
         "CLEARLINE_SEALING_PRIVATE_KEYS_FILE": str(stack.places.keys / "sealing"),
+        "CLEARLINE_KAFKA_GROUP_INSTANCE_ID": "verifier",
     }
     return _service(stack, "verifier", "verifier", port=stack.ports.verifier, after=("topics",), settings=settings)
 
