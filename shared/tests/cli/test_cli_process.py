@@ -1,9 +1,11 @@
 """The command as a process: start-up time, closed pipes, Ctrl-C, terminals narrow and dumb, words instead of traces."""
 
+import json
 import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,7 +24,7 @@ COMMAND = [sys.executable, "-c", "from clearline.cli.main import main; main()"]
 PENDING = b'{"id": "v1", "revision": 1, "status": "pending", "steps": []}'
 CONNECTION = (
     b'{"id": "00000000-0000-4000-8000-000000000001", "name": "w", "environment": "staging", "kind": "tcp",'
-    b' "lifecycle": "inactive", "revision": 1}'
+    b' "lifecycle": "inactive", "revision": 1, "owner": "Zo\\u00eb"}'
 )
 
 
@@ -173,6 +175,19 @@ def test_an_encoding_without_the_signs_is_served_too(environment: dict[str, str]
     done = subprocess.run([*COMMAND, *VERIFY, "0"], capture_output=True, env=environment, check=False)  # noqa: S603 - our own command
     assert done.returncode == 2
     assert b". Still pending" in done.stdout
+
+
+def test_json_stays_json_in_an_encoding_without_the_signs(environment: dict[str, str]) -> None:
+    environment["PYTHONIOENCODING"] = "ascii"
+    shown = [*COMMAND, "connections", "show", VERIFY[1], "-o", "json"]
+    done = subprocess.run(shown, capture_output=True, env=environment, check=True)  # noqa: S603 - our own command
+    assert json.loads(done.stdout)["owner"] == "Zoë"
+
+
+def test_closed_streams_are_no_fault(environment: dict[str, str]) -> None:
+    shell = f"{shlex.join([*COMMAND, 'connections', 'show', VERIFY[1]])} <&- >&- 2>&-"
+    done = subprocess.run(["/bin/sh", "-c", shell], env=environment, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 0
 
 
 def test_a_fault_of_our_own_is_one_line_without_values(clearline: Clearline, monkeypatch: pytest.MonkeyPatch) -> None:

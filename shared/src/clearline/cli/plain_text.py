@@ -17,9 +17,9 @@ def plain(value: object, limit: int = 2000) -> str:
     return "".join(_REPLACEMENT if unicodedata.category(character) in _UNSAFE else character for character in spaced)
 
 
-def plain_json(value: Any) -> str:
+def plain_json(value: Any, *, ascii_only: bool = False) -> str:
     """The value as indented JSON; what a terminal could act upon is escaped, so that the JSON stays the same."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=2)
     return "".join(_escaped(character) for character in text)
 
 

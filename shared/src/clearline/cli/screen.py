@@ -65,7 +65,7 @@ class Screen:
     def json(self, body: Any, *, error: bool = False) -> None:
         """Print one JSON document."""
         stream = self._err.file if error else self._out.file
-        stream.write(plain_json(body) + "\n")
+        stream.write(plain_json(body, ascii_only=not self.unicode) + "\n")
         stream.flush()
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -38,9 +38,9 @@ def session(context: typer.Context, output: OutputForm, *, token_needed: bool = 
     screen = Screen(surroundings, output)
     try:
         target = find_target(surroundings.environ, surroundings.folder, surroundings.uid)
-        for warning in target.warnings:
-            screen.note(f"Warning: {warning}")
-        if token_needed:
+        if token_needed:  # who does without looks at all of this by itself
+            for warning in target.warnings:
+                screen.note(f"Warning: {warning}")
             need_token(target)
         api = Api(target, f"cli-{surroundings.new_id()}", surroundings.transport)
         try:

@@ -4,14 +4,17 @@ import getpass
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 from uuid import uuid4
+
+from clearline.cli.ends import WrongUseError
 
 if TYPE_CHECKING:  # its import costs 0.1 s, which `--help` need not pay
     import httpx2
@@ -56,16 +59,34 @@ def of_this_process() -> Surroundings:
         environ=os.environ,
         folder=Path.cwd(),
         uid=os.getuid(),
-        stdin=sys.stdin,
-        stdout=sys.stdout,
-        stderr=sys.stderr,
+        stdin=sys.stdin or _nowhere("r"),
+        stdout=sys.stdout or _nowhere("w"),
+        stderr=sys.stderr or _nowhere("w"),
         now=lambda: datetime.now(UTC),
         monotonic=time.monotonic,
         sleep=time.sleep,
         new_id=lambda: uuid4().hex,
-        ask_secret=lambda prompt: getpass.getpass(prompt, stream=sys.stderr),
+        ask_secret=_ask_secret,
         ask=_ask,
     )
+
+
+def _nowhere(mode: str) -> TextIO:
+    """Stands for a stream that the caller has closed; lives as long as the process."""
+    return cast("TextIO", open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123 - open for the whole run
+
+
+def _ask_secret(prompt: str) -> str:
+    """Asks without echo, or not at all."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # its fallback would show what is typed
+        try:
+            return getpass.getpass(prompt, stream=sys.stderr)
+        except getpass.GetPassWarning:
+            raise WrongUseError(
+                "This terminal cannot hide what is typed, so no secret is asked for on it.",
+                "Give it by standard input, ${env:NAME} or ${file:PATH}.",
+            ) from None
 
 
 def _ask(prompt: str) -> str:
