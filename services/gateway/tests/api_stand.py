@@ -47,6 +47,12 @@ class ApiStand:
         )
         return self.client_with({"authorization": f"Bearer {text}"})
 
+    async def start_over(self) -> None:
+        self.outbox["pending"] = 0
+        for client in self.clients:
+            await client.aclose()
+        self.clients.clear()
+
     def client_with(self, headers: dict[str, str]) -> httpx2.AsyncClient:
         client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(self.app, raise_app_exceptions=False),
@@ -120,6 +126,5 @@ async def open_stand(database: MigratedDatabase, owner: asyncpg.Connection) -> A
     try:
         yield stand
     finally:
-        for client in stand.clients:
-            await client.aclose()
+        await stand.start_over()
         await pool.close()

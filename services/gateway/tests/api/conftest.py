@@ -2,13 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 
-import asyncpg
 import pytest
 from services.gateway.tests.api_stand import ApiStand, open_stand
 from services.gateway.tests.migrated import MigratedDatabase
 from tests.harness import database as databases
-
-from gateway.read_model.pools import speak_json
 
 TABLES = (
     *("connection_credentials", "verification_operator_details", "verification_steps", "service_connection_profiles"),
@@ -24,18 +21,22 @@ async def api_database(postgres: str, schema_template: str) -> AsyncIterator[Mig
     await databases.drop(postgres, made)
 
 
+@pytest.fixture(scope="session")
+async def open_gateway(api_database: MigratedDatabase) -> AsyncIterator[ApiStand]:
+    async with api_database.connect() as owner, open_stand(api_database, owner) as opened:
+        yield opened
+
+
 @pytest.fixture
-async def stand(api_database: MigratedDatabase) -> AsyncIterator[ApiStand]:
+async def stand(open_gateway: ApiStand) -> ApiStand:
     """A gateway without anything in it."""
-    owner = await asyncpg.connect(api_database.dsn)
-    await speak_json(owner)
+    owner = open_gateway.owner
     await owner.execute("set session_replication_role = replica")  # two tables name each other
     for table in TABLES:
         await owner.execute(f"delete from {table}")  # noqa: S608 - our own names
     await owner.execute("set session_replication_role = origin")
-    async with open_stand(api_database, owner) as opened:
-        yield opened
-    await owner.close()
+    await open_gateway.start_over()
+    return open_gateway
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def _bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # now: two that only bound would both believe that the port is theirs
     except OSError as error:
         listener.close()
         taken = f"{host}:{port} cannot be used ({error.strerror}): set CLEARLINE_HTTP_PORT to a free port"

@@ -1,0 +1,178 @@
+"""Kafka away, PostgreSQL away, not migrated, or too much waiting: told as such, and over by itself."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from services.gateway.tests.api_stand import ApiStand
+from services.gateway.tests.migrated import LOGINS, PASSWORD, MigratedDatabase
+from services.gateway.tests.serve_process import ServeProcess, started
+from tests.harness import database as databases
+from tests.harness.places import free_ports
+from tests.harness.postgres import PostgresServer
+from tests.harness.waiting import until
+
+from gateway.migrate import migrate
+
+pytestmark = pytest.mark.integration
+
+
+async def test_past_the_outbox_limit_commands_wait_and_reads_go_on(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("admin")
+    url = f"/connections/{(await client.post('/connections', json=tcp_draft())).json()['id']}"
+    stand.outbox["pending"] = 100
+    for refused in (
+        await client.post("/connections", json=tcp_draft(name="b")),
+        await client.put(url, json={"name": "c"}, headers={"if-match": "*"}),
+        await client.delete(url, headers={"if-match": "*"}),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (503, "OUTBOX_FULL")
+        assert refused.headers["retry-after"] == "30"
+        assert refused.json()["retryable"] is True
+    assert [each["name"] for each in (await client.get("/connections")).json()["items"]] == ["warehouse"]
+    assert (await client.post("/tokens", json={"name": "x", "role": "viewer"})).status_code == 201
+    stand.outbox["pending"] = 99
+    assert (await client.put(url, json={"name": "c"}, headers={"if-match": "*"})).status_code == 200
+
+
+async def test_a_slow_body_is_not_waited_for(stand: ApiStand) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(30)
+
+    client = await stand.client_of("admin")
+    answer = await client.post("/connections", content=slow(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (408, "BODY_TOO_SLOW")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "serve.log"
+
+
+async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
+    own_postgres: PostgresServer, log: Path
+) -> None:
+    (nowhere,) = free_ports(1)
+    made = await databases.create(own_postgres.dsn)
+    database = MigratedDatabase(made.name, made.dsn)
+    await _passwords(database)
+    async with started(database, f"127.0.0.1:{nowhere}", log) as serve, _client(serve) as client:
+        await until(lambda: _ready(client, "run gateway migrate"), within=10)
+        early = await client.get("/api/v1/session", headers=_bearer("a" * 43))
+        assert (early.status_code, early.json()["code"]) == (503, "STORE_UNAVAILABLE")
+        assert early.headers["retry-after"] == "5"
+        assert (await client.get("/health/live")).status_code == 200
+
+        await migrate(database.dsn)
+        token = await serve.token(database)
+        await until(lambda: _ready(client, None), within=10)
+        created = await client.post("/api/v1/connections", json=_draft("one"), headers=_bearer(token))
+        assert created.status_code == 201, "with Kafka away commands wait in the outbox"
+        await until(lambda: _says(client, "kafka", ok=False), within=20)
+        assert await _ready(client, None), "Kafka away is told, but requests are served"
+        metrics = (await client.get("/metrics")).text
+        assert 'clearline_http_requests_total{operation="createConnection",status="201"} 1.0' in metrics
+
+        await own_postgres.stop()
+        await until(lambda: _ready(client, "does not answer"), within=15)
+        gone = await client.get("/api/v1/connections", headers=_bearer(token))
+        assert (gone.status_code, gone.json()["code"]) == (503, "STORE_UNAVAILABLE")
+        assert gone.json()["retry_after_seconds"] == 5
+        await own_postgres.start()
+        await until(lambda: _ready(client, None), within=15)
+        again = await client.get("/api/v1/connections", headers=_bearer(token))
+        assert [each["name"] for each in again.json()["items"]] == ["one"]
+
+        serve.terminate()
+        assert await serve.ended(within=15) == 0
+    lines = [json.loads(line) for line in _text(log).splitlines()]
+    said = [line["event"] for line in lines]
+    assert said.count("Kafka is away; events wait in the outbox") == 1, "it says so once"
+    assert said[-1] == "stopped"
+    assert token not in _text(log)
+    assert PASSWORD not in _text(log)
+
+
+async def test_a_frozen_postgres_costs_a_bounded_time(own_postgres: PostgresServer, log: Path) -> None:
+    (nowhere,) = free_ports(1)
+    made = await databases.create(own_postgres.dsn)
+    database = MigratedDatabase(made.name, made.dsn)
+    await migrate(database.dsn)
+    await _passwords(database)
+    async with started(database, f"127.0.0.1:{nowhere}", log) as serve, _client(serve) as client:
+        token = await serve.token(database)
+        await until(lambda: _ready(client, None), within=10)
+        own_postgres.pause()
+        try:
+            answers = await asyncio.gather(
+                *(client.get("/api/v1/connections", headers=_bearer(token)) for _ in range(30))
+            )
+        finally:
+            own_postgres.resume()
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.json()["code"] for answer in answers} == {"STORE_UNAVAILABLE"}
+        await until(lambda: _ready(client, None), within=15)
+        assert (await client.get("/api/v1/connections", headers=_bearer(token))).status_code == 200
+
+
+async def test_a_taken_port_names_its_setting(log: Path) -> None:
+    nobody = MigratedDatabase("none", "postgresql://nobody@127.0.0.1:1/none")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with started(nobody, "127.0.0.1:1", log, port=port) as serve:
+            assert await serve.ended(within=15) == 2
+    assert "CLEARLINE_HTTP_PORT" in _text(log)
+    assert "Traceback" not in _text(log)
+
+
+def _text(log: Path) -> str:
+    return log.read_text()
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token if token.startswith('clt_') else 'clt_' + token}"}
+
+
+def _draft(name: str) -> dict[str, Any]:
+    config = {"host": "db.example.com", "port": 5432}
+    return {"name": name, "environment": "development", "kind": "tcp", "config": config}
+
+
+def _client(serve: ServeProcess) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=50)
+    return httpx2.AsyncClient(base_url=serve.url, trust_env=False, timeout=30, limits=limits)
+
+
+async def _ready(client: httpx2.AsyncClient, because: str | None) -> bool:
+    """Ready, or not ready for the reason that holds these words."""
+    try:
+        answer = await client.get("/health/ready")
+    except httpx2.TransportError:
+        return False
+    if because is None:
+        return answer.status_code == 200
+    return answer.status_code == 503 and because in answer.json()["checks"]["postgres"]["detail"]
+
+
+async def _says(client: httpx2.AsyncClient, check: str, *, ok: bool) -> bool:
+    said: bool = (await client.get("/health/ready")).json()["checks"][check]["ok"] is ok
+    return said
+
+
+async def _passwords(database: MigratedDatabase) -> None:
+    """The roles of this server, with the passwords that tests use; migrations leave them as they are."""
+    connection = await asyncpg.connect(database.dsn)
+    for login in LOGINS:
+        try:
+            await connection.execute(f"create role {login} login password '{PASSWORD}'")
+        except asyncpg.DuplicateObjectError:
+            await connection.execute(f"alter role {login} password '{PASSWORD}'")
+    await connection.execute("alter role clearline_api noinherit")
+    await connection.close()
