@@ -4,6 +4,7 @@ With `positions` the truth about the position lies with the handler's effects; K
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -209,8 +210,8 @@ class BatchConsumer(GroupConsumer):
         self._death_rate.alive(len(batch.records))
         for partition, span in batch.spans.items():
             self._marks[partition] = span.next
-        for received in batch.records:
-            self._metrics.handled.labels(received.partition.topic, "done").inc()
+        for topic, count in Counter(received.partition.topic for received in batch.records).items():
+            self._metrics.handled.labels(topic, "done").inc(count)
 
     async def _bury(self, record: Record, dead: Dead) -> None:
         self._death_rate.dead()

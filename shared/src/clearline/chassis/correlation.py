@@ -12,6 +12,11 @@ def current() -> str | None:
     return _CURRENT.get()
 
 
+def bind(correlation_id: str | None) -> None:
+    """Bind `correlation_id` from here on, in this task and in those it starts: cheaper than `bound`."""
+    _CURRENT.set(correlation_id)
+
+
 @contextmanager
 def bound(correlation_id: str | None) -> Iterator[None]:
     """Bind `correlation_id` for the work inside; tasks started inside inherit it."""

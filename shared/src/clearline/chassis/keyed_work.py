@@ -1,171 +1,177 @@
-"""What happens to one record under watermark consumption, from its first try to its end."""
+"""Who works on which record under watermark consumption, from the assignment of partitions to their hand-over.
+
+At most `concurrency` workers take the heads of lanes; a lane whose head fails goes on in a task of its own, which holds
+no worker while it waits. New work waits while the world is ill: a retry is what finds out that it is well again.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
-from clearline.chassis import correlation
+from clearline.chassis import lease
+from clearline.chassis.burial import Burial
+from clearline.chassis.calling import Calling
 from clearline.chassis.clock import Clock
-from clearline.chassis.consumption import ControlHandler, KeyedHandler, Received
-from clearline.chassis.dead_letter import DeadLetters
+from clearline.chassis.consumption import Received
 from clearline.chassis.death_rate import DeathRate
-from clearline.chassis.lanes import Item
-from clearline.chassis.lease import LeaseLost
+from clearline.chassis.lanes import Item, LaneKey, Lanes
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.outage import Outage
 from clearline.chassis.outcome import Dead, Done, Ill, Outcome, Retry
-from clearline.chassis.retry import classify
 from clearline.chassis.tries import Tries
 
-OnDead = Callable[[Received, Dead], Awaitable[None]]
-"""Called before a readable record is dead-lettered, so that a request can end with a failure that its asker sees."""
+CANCEL_SECONDS = 1.0
+"""How long cancelled handlers may take to end; afterwards their lease keeps them from publishing."""
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
 
 class KeyedWork:
-    """Handles items, at most `concurrency` at once."""
+    """The work of one ownership of partitions; it ends with it, and the next ownership gets another."""
 
     def __init__(
         self,
         *,
         group: str,
-        handler: KeyedHandler,
-        on_dead: OnDead | None,
+        calling: Calling,
+        burial: Burial,
         concurrency: int,
-        dead_letters: DeadLetters,
         death_rate: DeathRate,
         outage: Outage,
         metrics: Metrics,
         clock: Clock,
+        moved: Callable[[Lanes], None],
+        broken: Callable[[BaseException], None],
     ) -> None:
         self._group = group
-        self._handler = handler
-        self._on_dead = on_dead
-        self._slots = asyncio.Semaphore(concurrency)
-        self._dead_letters = dead_letters
+        self._calling = calling
+        self._burial = burial
+        self._concurrency = concurrency
         self._death_rate = death_rate
         self._outage = outage
-        self._metrics = metrics
+        self._retries = metrics.retries
         self._clock = clock
-        self._gauge = metrics.in_flight.labels(group)
-        self._opened = asyncio.Event()
+        self._moved = moved
+        self._broken = broken
+        self._lease = lease.Lease()
+        self._open = True
+        self._ready: deque[tuple[Lanes, LaneKey]] = deque()
+        self._again: deque[tuple[Received, asyncio.Future[Outcome]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = 0
         self._idle = asyncio.Event()
-        self._idle.set()
         self.running = 0
+        """Handlers running now."""
 
-    def open(self) -> None:
-        """Handlers may begin."""
-        self._opened.set()
+    def add(self, lanes: Lanes, key: LaneKey) -> None:
+        """A lane has a head that nobody works on. Call `kick` after the last one."""
+        self._ready.append((lanes, key))
+
+    def kick(self) -> None:
+        """Have as many workers as there is work for."""
+        work = len(self._again) + (0 if self._outage.on else len(self._ready))
+        while self._open and work > 0 and self._workers < self._concurrency:
+            self._workers += 1
+            work -= 1
+            self._spawn(self._worker())
 
     async def close(self, limit: float) -> None:
-        """No handler begins any more; those that run get `limit` seconds."""
-        self._opened.clear()
+        """Begin nothing more, give what runs `limit` seconds, cancel the rest, publish nothing afterwards."""
+        self._open = False
         if self.running:
-            try:
-                await asyncio.wait_for(self._idle.wait(), limit)
-            except TimeoutError:
-                _LOG.info("handing over work that did not end in time", group=self._group, handlers=self.running)
+            self._idle.clear()
+            await asyncio.wait({waiting := asyncio.ensure_future(self._idle.wait())}, timeout=limit)
+            waiting.cancel()
+        if self.running:
+            _LOG.info("handing over work that did not end in time", group=self._group, handlers=self.running)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CANCEL_SECONDS)
+        self._lease.end()
 
-    def is_control(self, control: ControlHandler | None, received: Received) -> bool:
-        """Whether `control` took the record; one it stumbles over goes the ordinary way."""
-        if control is None:
-            return False
+    async def _worker(self) -> None:
         try:
-            return control(received)
-        except Exception as error:  # noqa: BLE001 - the record itself is still there for the handler
-            _LOG.warning("a control record was not understood", group=self._group, exc_info=error)
-            return False
+            while self._open:
+                if self._again:
+                    received, waiting = self._again.popleft()
+                    outcome = await self._call(received)
+                    if not waiting.done():
+                        waiting.set_result(outcome)
+                elif self._ready and not self._outage.on:
+                    await self._work_on_head(*self._ready.popleft())
+                else:
+                    return
+        finally:
+            self._workers -= 1
 
-    async def do(self, item: Item) -> None:
-        """Return when the record has its effect or is dead-lettered."""
-        read = item.read
-        if isinstance(read, Dead):
-            await self._bury(item, read)
-            return
-        with correlation.bound(read.event.correlation_id if read.event is not None else None):
-            dead = await self._handle(read)
-            if dead is not None:
-                await self._tell(read, dead)
-                await self._bury(item, dead)
+    async def _work_on_head(self, lanes: Lanes, key: LaneKey) -> None:
+        item = lanes.queues[key][0]
+        outcome = item.read if isinstance(item.read, Dead) else await self._call(item.read)
+        if isinstance(outcome, Done):
+            self._done(lanes, key, item)
+        elif self._open:
+            self._spawn(self._bring_to_an_end(lanes, key, item, outcome))
 
-    async def _handle(self, received: Received) -> Dead | None:
-        """Try until it is done (None) or dead."""
+    async def _bring_to_an_end(self, lanes: Lanes, key: LaneKey, item: Item, outcome: Outcome) -> None:
+        """What is not done at once: tried again, or buried."""
         tries = Tries(self._clock)
-        await self._outage.passed()  # new work waits; a retry is what finds out that the world is well again
-        while True:
-            outcome = await self._attempt(received)
-            if not (isinstance(outcome, Retry) and outcome.ill is Ill.WORLD):
-                self._outage.over()
-            match outcome:
-                case Done():
-                    self._death_rate.alive(1)
-                    self._metrics.handled.labels(received.partition.topic, "done").inc()
-                    return None
-                case Dead():
-                    return outcome
-                case Retry(reason, ill):
-                    self._metrics.retries.labels(self._group, ill.value).inc()
-                    if ill is Ill.WORLD:
-                        self._outage.begin(reason)
-            step = tries.failed(outcome)
-            if isinstance(step, Dead):
-                return step
-            await self._clock.sleep(step)  # holds no slot
+        while isinstance(outcome, Retry) and isinstance(item.read, Received):
+            self._retries.labels(self._group, outcome.ill.value).inc()
+            if isinstance(step := tries.failed(outcome), Dead):
+                outcome = step
+                break
+            await self._clock.sleep(step)
+            waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+            self._again.append((item.read, waiting))
+            self.kick()
+            outcome = await waiting
+        if isinstance(outcome, Dead):
+            await self._burial.bury(item.record, item.read, outcome)
+            self._advance(lanes, key)
+        else:
+            self._done(lanes, key, item)
 
-    async def _attempt(self, received: Received) -> Outcome:
-        """One call of the handler, in a slot."""
-        await self._opened.wait()
-        async with self._slots:
-            await self._opened.wait()
-            self._began()
-            began = self._clock.monotonic()
-            try:
-                return await self._handler(received)
-            except LeaseLost:
-                raise
-            except Exception as error:  # noqa: BLE001 - the table says whose fault it is
-                retry = classify(error)
-                if retry.ill is Ill.RECORD:
-                    _LOG.warning("a handler failed", group=self._group, exc_info=error)
-                return retry
-            finally:
-                self._ended()
-                kind = received.event.type.name if received.event is not None else "tombstone"
-                seconds = self._clock.monotonic() - began
-                self._metrics.handler_seconds.labels(received.partition.topic, kind).observe(seconds)
-
-    async def _tell(self, received: Received, dead: Dead) -> None:
-        """Let the service say it first. An ill world is waited for; if the hook itself fails, the letter still goes."""
-        if self._on_dead is None:
-            return None
-        tries = Tries(self._clock)
-        while True:
-            try:
-                return await self._on_dead(received, dead)
-            except LeaseLost:
-                raise
-            except Exception as error:  # noqa: BLE001 - the table says whose fault it is
-                step = tries.failed(classify(error))
-                if isinstance(step, Dead):
-                    _LOG.error("the failure of a dead request could not be told", group=self._group, exc_info=error)
-                    return None
-                await self._clock.sleep(step)
-
-    async def _bury(self, item: Item, dead: Dead) -> None:
-        await self._opened.wait()
-        self._death_rate.dead()
-        await self._dead_letters.write(item.record, dead)
-        self._metrics.handled.labels(item.record.topic, "dead").inc()
-
-    def _began(self) -> None:
+    async def _call(self, received: Received) -> Outcome:
         self.running += 1
-        self._gauge.set(self.running)
-        self._idle.clear()
+        try:
+            outcome = await self._calling.call(received)
+        finally:
+            self.running -= 1
+            if not self.running:
+                self._idle.set()
+        if isinstance(outcome, Retry) and outcome.ill is Ill.WORLD:
+            self._outage.begin(outcome.reason)
+        elif self._outage.on:
+            self._outage.over()
+            self.kick()
+        return outcome
 
-    def _ended(self) -> None:
-        self.running -= 1
-        self._gauge.set(self.running)
-        if not self.running:
-            self._idle.set()
+    def _done(self, lanes: Lanes, key: LaneKey, item: Item) -> None:
+        self._death_rate.alive(1)
+        self._calling.count_done(item.record.topic)
+        self._advance(lanes, key)
+
+    def _advance(self, lanes: Lanes, key: LaneKey) -> None:
+        lanes.finish(key)
+        if lanes.queues[key]:
+            self._ready.append((lanes, key))
+            self.kick()
+        else:
+            del lanes.queues[key]
+        self._moved(lanes)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        with lease.under(self._lease):
+            task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Work that broke stops the consumer: its mark would stand still for ever, and nobody would know why."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken(error)

@@ -56,6 +56,11 @@ class Lanes:
             finished.discard(above.popleft().offset)
 
     @property
+    def oldest_ms(self) -> int | None:
+        """Timestamp of the oldest unfinished record."""
+        return self.above[0].timestamp if self.above else None
+
+    @property
     def mark(self) -> int:
         """The lowest unfinished offset: what may be committed."""
         return self.above[0].offset if self.above else self.next

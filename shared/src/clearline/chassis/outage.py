@@ -1,7 +1,5 @@
 """An ill dependency seen by one consumer: everyone waits, it is said once when it begins and once when it is over."""
 
-import asyncio
-
 import structlog
 
 from clearline.chassis.clock import Clock
@@ -11,15 +9,13 @@ _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chas
 
 
 class Outage:
-    """Open or over; `passed` is what new work waits on."""
+    """On or over."""
 
     def __init__(self, group: str, metrics: Metrics, clock: Clock) -> None:
         self._group = group
         self._gauge = metrics.waiting.labels(group)
         self._clock = clock
         self._since: float | None = None
-        self._passed = asyncio.Event()
-        self._passed.set()
         self.reason = ""
 
     @property
@@ -34,7 +30,6 @@ class Outage:
             return
         self._since = self._clock.monotonic()
         self._gauge.set(1)
-        self._passed.clear()
         _LOG.warning(
             "a dependency is away; waiting and trying again until it is back", group=self._group, reason=reason
         )
@@ -46,15 +41,9 @@ class Outage:
         seconds = round(self._clock.monotonic() - self._since, 3)
         self._since, self.reason = None, ""
         self._gauge.set(0)
-        self._passed.set()
         _LOG.info("the dependency is back; going on", group=self._group, seconds=seconds)
 
     def reset(self) -> None:
         """Our work was handed over: whether the dependency is ill is for its next owner to find out."""
         self._since, self.reason = None, ""
         self._gauge.set(0)
-        self._passed.set()
-
-    async def passed(self) -> None:
-        """Wait until nothing is ill."""
-        await self._passed.wait()

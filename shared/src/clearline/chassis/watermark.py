@@ -4,16 +4,16 @@ At a hand-over nothing new is begun, what runs gets a few seconds, the rest is c
 owner under the same ids; what was begun before it can publish nothing afterwards.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
-from clearline.chassis import lease
+from clearline.chassis.burial import Burial, OnDead
+from clearline.chassis.calling import Calling
 from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import ControlHandler, KeyedHandler, Partition, Received
 from clearline.chassis.group_consumer import GroupConsumer
 from clearline.chassis.group_member import Polled
-from clearline.chassis.keyed_work import KeyedWork, OnDead
-from clearline.chassis.lanes import Item, LaneKey, Lanes
+from clearline.chassis.keyed_work import KeyedWork
+from clearline.chassis.lanes import Item, Lanes
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.producer import Producer
 from clearline.chassis.progress import Standing
@@ -25,8 +25,6 @@ from clearline.contracts.topics import DEAD_LETTERS, Topic
 __all__ = ["OnDead", "WatermarkConsumer"]
 
 MAX_CONCURRENCY = 256
-CANCEL_SECONDS = 1.0
-"""How long cancelled handlers may take to end; afterwards their lease keeps them from publishing."""
 MAX_POLL_RECORDS = 500
 
 
@@ -65,48 +63,31 @@ class WatermarkConsumer(GroupConsumer):
             dead_letters_only_alarm=dead_letters_only_alarm,
         )
         self._reader = Reader(topics)
-        self._control = control
         self._high = high
-        self._lease = lease.Lease()
+        self._concurrency = concurrency
+        self._calling = Calling(group, handler, control, metrics, clock)
+        self._burial = Burial(self._dead_letters, self._death_rate, on_dead, metrics, clock)
         self._lanes: dict[Partition, Lanes] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._work = KeyedWork(
-            group=group,
-            handler=handler,
-            on_dead=on_dead,
-            concurrency=concurrency,
-            dead_letters=self._dead_letters,
-            death_rate=self._death_rate,
-            outage=self._outage,
-            metrics=metrics,
-            clock=clock,
-        )
+        self._work = self._new_work()
+        metrics.in_flight.labels(group).set_function(lambda: self._work.running)
 
     # What the life of a consumer asks.
 
     def _begin(self, starts: Mapping[Partition, int]) -> None:
         self._lanes = {partition: Lanes(partition, start) for partition, start in starts.items()}
-        self._lease = lease.Lease()
-        self._work.open()
+        self._work = self._new_work()
 
     async def _take(self, polled: Polled) -> None:
-        with lease.under(self._lease):
-            for partition, records in polled.items():
-                self._queue(self._lanes[partition], records)
+        for partition, records in polled.items():
+            self._queue(self._lanes[partition], records)
+        self._work.kick()
 
     async def _finish(self, limit: float) -> None:
         await self._work.close(limit)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=CANCEL_SECONDS)
-        self._lease.end()
 
     def _standings(self) -> Mapping[Partition, Standing]:
         return {
-            partition: Standing(
-                lanes.mark, self._member.end(partition), lanes.above[0].timestamp if lanes.above else None
-            )
+            partition: Standing(lanes.mark, self._member.end(partition), lanes.oldest_ms)
             for partition, lanes in self._lanes.items()
         }
 
@@ -116,33 +97,35 @@ class WatermarkConsumer(GroupConsumer):
 
     # One partition's records.
 
+    def _new_work(self) -> KeyedWork:
+        return KeyedWork(
+            group=self._group,
+            calling=self._calling,
+            burial=self._burial,
+            concurrency=self._concurrency,
+            death_rate=self._death_rate,
+            outage=self._outage,
+            metrics=self._metrics,
+            clock=self._clock,
+            moved=self._resume_when_low,
+            broken=self._broken,
+        )
+
     def _queue(self, lanes: Lanes, records: Sequence[Record]) -> None:
         self._continuity.check(lanes.partition, lanes.next, records[0].offset)
         for record in records:
             read = self._reader.read(lanes.partition, record)
             lanes.next = record.offset + 1
-            if isinstance(read, Received) and self._work.is_control(self._control, read):
+            if isinstance(read, Received) and self._calling.is_control(read):
                 continue
             if (key := lanes.add(Item(record, read))) is not None:
-                task = asyncio.create_task(self._work_off(lanes, key))
-                self._tasks.add(task)
-                task.add_done_callback(self._ended)
+                self._work.add(lanes, key)
         if len(lanes.above) >= self._high and not lanes.paused:
             lanes.paused = True
             self._member.pause(lanes.partition)
 
-    async def _work_off(self, lanes: Lanes, key: LaneKey) -> None:
-        queue = lanes.queues[key]
-        while queue and self._lanes.get(lanes.partition) is lanes:
-            await self._work.do(queue[0])
-            lanes.finish(key)
-            if lanes.paused and len(lanes.above) < self._high // 2 and self._lanes.get(lanes.partition) is lanes:
-                lanes.paused = False
-                self._member.resume(lanes.partition)
-        del lanes.queues[key]
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """A lane that broke stops the consumer: its mark would stand still for ever, and nobody would know why."""
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken(error)
+    def _resume_when_low(self, lanes: Lanes) -> None:
+        """Of lanes that are still ours: a handler may end after its partition was handed over."""
+        if lanes.paused and len(lanes.above) < self._high // 2 and self._lanes.get(lanes.partition) is lanes:
+            lanes.paused = False
+            self._member.resume(lanes.partition)

@@ -1,0 +1,69 @@
+"""One call of a keyed handler: timed, correlated, and with its exceptions told apart."""
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from clearline.chassis import correlation
+from clearline.chassis.clock import Clock
+from clearline.chassis.consumption import ControlHandler, KeyedHandler, Received
+from clearline.chassis.lease import LeaseLost
+from clearline.chassis.metrics import Metrics
+from clearline.chassis.outcome import Ill, Outcome
+from clearline.chassis.retry import classify
+
+TOMBSTONE = "tombstone"
+
+_LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
+
+
+class Calling:
+    """Calls the handler of one consumer."""
+
+    def __init__(
+        self, group: str, handler: KeyedHandler, control: ControlHandler | None, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._group = group
+        self._handler = handler
+        self._control = control
+        self._metrics = metrics
+        self._clock = clock
+        self._seconds: dict[tuple[str, str], Histogram] = {}
+        self._handled: dict[str, Counter] = {}
+
+    async def call(self, received: Received) -> Outcome:
+        """How the handler's call ended. Raises only what ends the work altogether."""
+        event = received.event
+        correlation.bind(event.correlation_id if event is not None else None)
+        began = self._clock.monotonic()
+        try:
+            return await self._handler(received)
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the table says whose fault it is
+            retry = classify(error)
+            if retry.ill is Ill.RECORD:
+                _LOG.warning("a handler failed", group=self._group, exc_info=error)
+            return retry
+        finally:
+            place = (received.partition.topic, event.type.name if event is not None else TOMBSTONE)
+            seconds = self._seconds.get(place) or self._seconds.setdefault(
+                place, self._metrics.handler_seconds.labels(*place)
+            )
+            seconds.observe(self._clock.monotonic() - began)
+
+    def is_control(self, received: Received) -> bool:
+        """Whether it was a control record, and is done; one that `control` stumbles over goes the ordinary way."""
+        if self._control is None:
+            return False
+        try:
+            return self._control(received)
+        except Exception as error:  # noqa: BLE001 - the record itself is still there for the handler
+            _LOG.warning("a control record was not understood", group=self._group, exc_info=error)
+            return False
+
+    def count_done(self, topic: str) -> None:
+        """One more record has its effect. Labels are looked up once: that costs as much as reading the record."""
+        counter = self._handled.get(topic)
+        if counter is None:
+            counter = self._handled[topic] = self._metrics.handled.labels(topic, "done")
+        counter.inc()
