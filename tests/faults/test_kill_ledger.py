@@ -30,11 +30,8 @@ async def disturb(installation: Installation, load: "asyncio.Task[None]", seed: 
     killed: list[str] = []
     while not load.done():
         await asyncio.wait({load}, timeout=chance.uniform(*PAUSES))
-        name = (
-            sorted(installation.processes)[len(killed) % 3]
-            if len(killed) < 3
-            else chance.choice([*installation.processes])
-        )
+        missing = sorted(set(installation.processes) - set(killed))
+        name = chance.choice(missing or [*installation.processes])
         process = installation.processes[name]
         await process.kill()
         killed.append(name)

@@ -1,4 +1,4 @@
-"""Commands on one connection at the same time: each gets a number of its own, and the outbox holds them in that order."""
+"""Commands on one connection at the same time: each gets a number, and the outbox holds them in that order."""
 
 import asyncio
 from collections.abc import AsyncIterator

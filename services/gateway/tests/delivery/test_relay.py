@@ -94,7 +94,7 @@ async def prepared(migrated: MigratedDatabase, count: int = 5) -> list[UUID]:
         return [await add_connection(connection) for _ in range(count)]
 
 
-async def drained(migrated: MigratedDatabase, within: float = 20) -> None:
+async def drained(migrated: MigratedDatabase, within: float = 10) -> None:
     async with migrated.connect() as connection:
         await until(lambda: connection.fetchval(EMPTY), within=within, what="an empty outbox")
 
