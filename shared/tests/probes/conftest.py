@@ -1,10 +1,19 @@
 """Probe tests run on the loop that probes need; the ladder refuses any other."""
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
 from clearline.chassis.clock import SystemClock
 from clearline.contracts.verification import Step
 from clearline.probes.dial import OutboundLoop
@@ -53,3 +62,44 @@ def climbing() -> Climbing:
         )
 
     return climbed
+
+
+@pytest.fixture
+def moving_name(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Every name resolves to the first list, then to the second for ever after: DNS rebinding."""
+
+    def moving(*answers: list[str]) -> None:
+        left = list(answers)
+
+        def asked(_host: Any, port: Any, *_: Any) -> list[Any]:
+            hosts = left.pop(0) if len(left) > 1 else left[0]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port or 0))) for host in hosts]
+
+        monkeypatch.setattr(socket, "getaddrinfo", asked)
+
+    return moving
+
+
+@pytest.fixture(scope="session")
+def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A server's certificate for localhost that nobody but itself has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "self-signed.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    return context

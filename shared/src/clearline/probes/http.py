@@ -1,5 +1,6 @@
 """Kind `http`: an HTTP endpoint that lets us in and answers as expected. Redirects are told, never followed."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -68,14 +69,13 @@ async def _status(climb: Climb) -> int:
 
 
 def _headers(config: HttpConfig, credentials: HttpCredentials) -> dict[str, str]:
-    from clearline.probes.http_exchange import basic  # noqa: PLC0415
-
     secret = credentials.given().get(_FIELDS.get(config.auth, ""), "")
     match config.auth:
         case "none":
             return {}
         case "basic":
-            return {"Authorization": basic(config.username or "", secret)}
+            pair = f"{config.username}:{secret}".encode()  # RFC 7617
+            return {"Authorization": f"Basic {b64encode(pair).decode()}"}
         case "bearer":
             return {"Authorization": f"Bearer {secret}"}
         case "api_key":
@@ -107,7 +107,9 @@ def _rejected(config: HttpConfig, field: str, status: int) -> StepFailed:
 
 def _missing_permission(config: HttpConfig, field: str) -> StepFailed:
     permission = f"{config.method} on this URL"
-    return StepFailed("PERMISSION_MISSING", field=field, permission=permission, user=config.username or config.auth)
+    return StepFailed(
+        "PERMISSION_MISSING", field=field, permission=permission, user=config.username or config.auth, why="it said no"
+    )
 
 
 def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:

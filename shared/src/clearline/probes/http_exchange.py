@@ -38,11 +38,6 @@ async def exchange(climb: Climb, url: str, headers: dict[str, str]) -> None:
             climb.kept["status"] = response.status
 
 
-def basic(user: str, password: str) -> str:
-    """Value of `Authorization` for basic authentication (RFC 7617, UTF-8)."""
-    return aiohttp.BasicAuth(user, password, encoding="utf-8").encode()
-
-
 def explain_client_error(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
     """The exceptions of aiohttp; those of the network under it are unwrapped and told like anybody's."""
     endpoint = climb.endpoint
@@ -51,9 +46,9 @@ def explain_client_error(error: BaseException, climb: Climb, step: StepName) -> 
             return network_fault(error.certificate_error, endpoint, step)
         case aiohttp.ClientConnectorError():
             return network_fault(error.os_error, endpoint, step)
-        case aiohttp.ServerTimeoutError():
-            return network_fault(TimeoutError(), endpoint, step)
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+        case aiohttp.ServerTimeoutError() | ConnectionError():
+            return network_fault(error, endpoint, step)
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
             return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=f"{type(error).__name__}: {error}")
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
             why = f"{type(error).__name__}: {error}"

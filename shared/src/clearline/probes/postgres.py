@@ -1,5 +1,6 @@
 """Kind `postgres`: a PostgreSQL database that lets us in, holds what the form names, and answers a query."""
 
+import asyncio
 import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -26,6 +27,7 @@ _ANSWERS: Mapping[str, tuple[str, str, StepName | None]] = {
     "28000": ("AUTH_REJECTED", "/config/user", None),  # no such role, or no entry of pg_hba.conf fits
     "3D000": ("DATABASE_MISSING", "/config/database", "authorize"),
     "42501": ("PERMISSION_MISSING", "/config/user", "authorize"),
+    "42": ("PERMISSION_MISSING", "/config/tables", "authorize"),  # a name that is none, in what the config lists
     "53": ("SERVER_UNAVAILABLE", "/config/host", None),  # out of connections, memory or disk
     "57": ("SERVER_UNAVAILABLE", "/config/host", None),  # starting up, shutting down
     "08": ("SERVER_CLOSED", "/config/port", None),
@@ -113,7 +115,11 @@ async def authenticate(climb: Climb) -> Evidence:
     """Log in. The connection is kept for the rungs above."""
     import asyncpg  # noqa: PLC0415 - the gateway knows this form without the client
 
+    from clearline.probes.postgres_guard import GuardedLoop  # noqa: PLC0415
+
     config: PostgresConfig = climb.config
+    faults: list[StepFailed] = climb.kept.setdefault("faults", [])
+    loop: Any = GuardedLoop(asyncio.get_running_loop(), faults.append)
     connection = await asyncpg.connect(
         host=climb.endpoint.host,
         port=climb.endpoint.port,
@@ -121,6 +127,7 @@ async def authenticate(climb: Climb) -> Evidence:
         password=climb.credentials.password.get_secret_value(),
         database=config.database,
         ssl=climb.kept.get("tls", False),
+        loop=loop,
         statement_cache_size=0,  # poolers in transaction mode lose named statements
         server_settings={"application_name": "clearline"},
     )
@@ -168,6 +175,8 @@ def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | 
     """What PostgreSQL and its client say, in the catalogue's terms. Codes: PostgreSQL's appendix A."""
     import asyncpg  # noqa: PLC0415
 
+    if climb.kept.get("faults"):
+        return climb.kept["faults"][0]  # type: ignore[no-any-return]  # put there by the guard
     if isinstance(error, asyncpg.PostgresError):
         return _explain_answer(str(error.sqlstate or ""), str(error), climb.config, step)
     if isinstance(error, asyncpg.InterfaceError):
@@ -181,6 +190,8 @@ def _explain_answer(state: str, why: str, config: PostgresConfig, step: StepName
     code, field, about = _ANSWERS.get(state) or _ANSWERS.get(state[:2]) or _ANSWERS[""]
     if state == "28000" and ("no encryption" in why or "SSL off" in why):  # pg_hba.conf lets nobody in without TLS
         field = "/config/tls"
+    if state == "42501" and step == "authorize":
+        field = "/config/tables"
     return StepFailed(
         code,
         field=field,

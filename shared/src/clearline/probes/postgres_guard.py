@@ -1,0 +1,144 @@
+"""Looks at PostgreSQL's message headers before asyncpg does, because one bad header would stop the whole process.
+
+asyncpg 0.32 never returns from a message of type zero: its parser turns in C, on the loop's thread, past every deadline
+and cancellation. So whatever comes from a server that a user chose is checked here: known types, sane lengths.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from asyncpg.protocol import Protocol
+
+from clearline.probes.dial import READ_BYTES
+from clearline.probes.probe import StepFailed
+
+BACKEND_TYPES = frozenset(b"123ACDEGHIKNRSTVWZcdnstv")
+"""https://www.postgresql.org/docs/current/protocol-message-formats.html, those marked (B)."""
+HEADER = 5
+"""One byte of type, four of length; the length counts itself."""
+
+Refused = Callable[[StepFailed], None]
+
+
+class Framing:
+    """Follows messages through a stream that comes in any pieces."""
+
+    def __init__(self) -> None:
+        self._header = bytearray()
+        self._left = 0
+
+    def fault_in(self, data: bytes) -> StepFailed | None:
+        """What is wrong with the messages up to the end of `data`."""
+        position = 0
+        while position < len(data):
+            if self._left:
+                step = min(self._left, len(data) - position)
+                self._left -= step
+            else:
+                step = HEADER - len(self._header)
+                self._header += data[position : position + step]
+                if len(self._header) == HEADER and (fault := self._judge()):
+                    return fault
+            position += step
+        return None
+
+    def _judge(self) -> StepFailed | None:
+        kind, size = self._header[0], int.from_bytes(self._header[1:], "big")
+        self._header.clear()
+        if kind not in BACKEND_TYPES or size < HEADER - 1:
+            why = "a message of a type or length that the protocol does not have"
+            return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)
+        if size > READ_BYTES:
+            return StepFailed("RESPONSE_TOO_LARGE", field="/config/port", limit=READ_BYTES)
+        self._left = size - (HEADER - 1)
+        return None
+
+
+class Guard(asyncio.Protocol):
+    """Stands between a transport and asyncpg's protocol; cuts the connection at the first fault."""
+
+    def __init__(self, inner: Any, refused: Refused, transport: Any = None) -> None:
+        self.inner = inner
+        self._refused = refused
+        self._framing = Framing()
+        self._transport = transport
+        self._cut = False
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self.inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._cut:
+            return
+        fault = self._framing.fault_in(data)
+        try:
+            if fault is None:
+                self.inner.data_received(data)
+        except Exception as error:  # noqa: BLE001 - asyncpg trips over messages out of turn; the loop would log the bytes
+            why = f"the answers are out of turn: {type(error).__name__}"
+            fault = StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)
+        if fault is not None:
+            self._refused(fault)
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        self.connection_lost(ConnectionAbortedError("cut by Clearline"))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._cut:
+            self._cut = True
+            self.inner.connection_lost(exc)
+
+    def eof_received(self) -> bool | None:
+        return bool(self.inner.eof_received())
+
+    def pause_writing(self) -> None:
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.inner.resume_writing()
+
+
+class GuardedLoop:
+    """The running loop as asyncpg sees it: each of its connections gets a guard. Everything else is the loop's own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, refused: Refused) -> None:
+        self._loop = loop
+        self._refused = refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    async def create_connection(self, factory: Callable[[], Any], *args: Any, **options: Any) -> tuple[Any, Any]:
+        """Without TLS the first protocol is asyncpg's; with it, one that only reads the answer to the request."""
+
+        def guarded() -> Any:
+            made = factory()
+            return Guard(made, self._refused) if isinstance(made, Protocol) else made
+
+        transport, protocol = await self._loop.create_connection(guarded, *args, **options)
+        return transport, protocol.inner if isinstance(protocol, Guard) else protocol
+
+    async def start_tls(self, transport: Any, protocol: Any, context: Any, **options: Any) -> Any:
+        """The encrypted transport, on which asyncpg will set its protocol."""
+        encrypted = await self._loop.start_tls(transport, protocol, context, **options)
+        return _GuardedTransport(encrypted, self._refused)
+
+
+class _GuardedTransport:
+    """An encrypted transport that puts a guard before the protocol it is given."""
+
+    def __init__(self, transport: Any, refused: Refused) -> None:
+        self._transport = transport
+        self._refused = refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Asyncpg has told its protocol of the connection itself."""
+        self._transport.set_protocol(Guard(protocol, self._refused, self._transport))

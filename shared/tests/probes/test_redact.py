@@ -1,0 +1,75 @@
+import base64
+import html
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from clearline.probes.redact import MASK, Redactor
+
+SECRET = 'p4ss/w&rd "ü" <+>'
+
+
+def spellings(secret: str) -> list[str]:
+    raw = secret.encode()
+    return [
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote(secret, safe="").lower(),
+        quote_plus(secret),
+        json.dumps(secret),
+        json.dumps(secret, ensure_ascii=False),
+        html.escape(secret),
+        repr(secret),
+        repr(raw),
+        raw.hex(),
+        raw.hex().upper(),
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    ]
+
+
+def traces(secret: str) -> list[str]:
+    """What gives a secret away: half of it is enough."""
+    raw = secret.encode()
+    return [secret[: len(secret) // 2], raw.hex()[: len(raw)], base64.b64encode(raw).decode()[:10]]
+
+
+@pytest.mark.parametrize("spelling", spellings(SECRET))
+def test_every_spelling_of_a_secret_is_masked(spelling: str) -> None:
+    text = Redactor([SECRET]).scrub(f"before {spelling} after")
+    assert MASK in text
+    assert not [trace for trace in traces(SECRET) if trace.lower() in text.lower()]
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+
+
+@pytest.mark.parametrize("user", ["u", "us", "use", "user"])
+def test_basic_authentication_is_masked_at_every_alignment(user: str) -> None:
+    header = base64.b64encode(f"{user}:hunter2secret".encode()).decode()
+    scrubbed = Redactor(["hunter2secret"]).scrub(f"Authorization: Basic {header}")
+    assert MASK in scrubbed
+    assert "aHVudGVyMnNlY3JldA"[2:-3] not in scrubbed
+    left = scrubbed.partition("Basic ")[2].replace(MASK, "")
+    assert len(left) <= len(user) + 8
+
+
+def test_a_cut_text_was_scrubbed_before_it_was_cut() -> None:
+    line = Redactor(["hunter2secret"]).line("x" * 30 + "hunter2secret", 36)
+    assert "hunter" not in line
+    assert len(line) <= 36
+
+
+def test_a_short_secret_is_masked_where_it_stands_alone() -> None:
+    assert Redactor(["a"]).scrub("a bad day, a=a") == f"{MASK} bad day, {MASK}={MASK}"
+
+
+def test_evidence_is_bounded_scrubbed_and_plain() -> None:
+    evidence = Redactor(["hunter2"]).evidence(
+        {"a": "hunter2\r\nforged", "b": ["x"] * 100, "c": {"d": {"e": {"f": {"g": 1}}}}, "n": 1.5, "hunter2": object()}
+    )
+    assert evidence["a"] == f"{MASK} forged"
+    assert len(evidence["b"]) == 24
+    assert "hunter2" not in json.dumps(evidence)
+    assert len(json.dumps(Redactor([]).evidence({str(n): "x" * 10_000 for n in range(1000)}))) < 20_000
