@@ -75,17 +75,15 @@ def test_a_line_cannot_be_forged(out: io.StringIO) -> None:
 
 def test_kafka_away_is_said_once_in_a_while() -> None:
     now = 0.0
-    kept = RepeatFilter(("Unable connect",), 30.0, lambda: now)
+    kept = RepeatFilter("aiokafka", 30.0, lambda: now)
 
-    def said(text: str) -> bool:
-        return kept.filter(record := logging.LogRecord("aiokafka", 40, "", 1, text, (), None)) and bool(record.msg)
+    def said(text: str, *arguments: str, name: str = "aiokafka.consumer") -> str | None:
+        record = logging.LogRecord(name, logging.ERROR, "", 1, text, arguments, None)
+        return record.getMessage() if kept.filter(record) else None
 
-    assert [said("Unable connect to node"), said("Unable connect to node"), said("something else")] == [
-        True,
-        False,
-        True,
-    ]
+    assert said("Unable connect to node %s", "1") == "Unable connect to node 1"
+    assert said("Unable connect to node %s", "2") is None
+    assert said("Heartbeat failed") == "Heartbeat failed"
+    assert said("ours", name="clearline") == said("ours", name="clearline") == "ours"
     now = 31.0
-    record = logging.LogRecord("aiokafka", 40, "", 1, "Unable connect to node %s", ("n1",), None)
-    assert kept.filter(record)
-    assert record.getMessage() == "Unable connect to node n1 (1 more like it)"
+    assert said("Unable connect to node %s", "1") == "Unable connect to node 1 (1 more like it)"

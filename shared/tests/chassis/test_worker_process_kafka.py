@@ -90,8 +90,19 @@ async def test_it_waits_for_kafka_and_says_so_once(own_kafka: Any, make: Any, ev
     await until(worker.ready, within=30)
     assert [line["event"] for line in worker.lines()].count("waiting for Kafka") == 1
     assert all(line["service"] == "worker" for line in worker.lines())
+    before = len(worker.lines())
+    await own_kafka.kill()
+    await until(lambda: _not_ready(worker), within=15)
+    await until(lambda: "no commit has succeeded" in worker.log.read_text(), within=30)
+    await own_kafka.start()
+    await until(worker.ready, within=30)
+    assert len(worker.lines()) - before < 40  # aiokafka alone would write forty a second
     worker.process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(worker.process.wait, 10) == 0
+
+
+async def _not_ready(worker: Process) -> bool:
+    return not await worker.ready()
 
 
 async def test_sigterm_lets_work_end_and_commits_it(make: Any, event: MakeEvent, processes: Any) -> None:

@@ -20,7 +20,7 @@ from clearline.chassis.outage import Outage
 from clearline.chassis.producer import Producer
 from clearline.chassis.progress import Progress, Standing
 from clearline.chassis.readiness import judge
-from clearline.chassis.retry import WORLD
+from clearline.chassis.retry import KAFKA
 from clearline.chassis.settings import KafkaSettings
 from clearline.chassis.starts import Continuity, Starts
 from clearline.contracts.topics import Topic
@@ -155,7 +155,7 @@ class GroupConsumer(ABC):
         for task in (life, *others):
             if not task.cancelled() and (error := task.exception()) is not None:
                 _LOG.error("consumption failed; joining the group anew", group=self._group, exc_info=error)
-                await self._clock.sleep(WORLD.wait(3, random.random))
+                await self._clock.sleep(KAFKA.wait(3, random.random))
 
     async def _live(self) -> None:
         await self._join()
@@ -182,7 +182,7 @@ class GroupConsumer(ABC):
                 if attempt == 1:
                     _LOG.warning("waiting for Kafka", group=self._group, reason=type(error).__name__)
                 await self._member.leave(LEAVE_SECONDS)
-                await self._clock.sleep(WORLD.wait(attempt, random.random))
+                await self._clock.sleep(KAFKA.wait(attempt, random.random))
             else:
                 if attempt > 1:
                     _LOG.info("Kafka is there; going on", group=self._group)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 import sys
 import time
@@ -18,7 +19,7 @@ from clearline.chassis.settings import ProcessSettings
 
 HIDDEN = "**********"
 QUIET_SECONDS = 30.0
-"""aiokafka says ten times a second that it cannot connect; once in this time is enough."""
+"""While a broker is away aiokafka says forty times a second so, in five ways; each once in this time is enough."""
 MAX_TEXT = 8_000
 """A log line is for reading: longer texts are cut."""
 
@@ -52,7 +53,7 @@ def configure(service: str, settings: ProcessSettings, stream: TextIO | None = N
     )
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(formatter)
-    handler.addFilter(RepeatFilter(("Unable connect", "Unable to connect"), QUIET_SECONDS, time.monotonic))
+    handler.addFilter(RepeatFilter("aiokafka", QUIET_SECONDS, time.monotonic))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
@@ -119,24 +120,25 @@ _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x7f\x85\u2028\u2029"}
 
 
 class RepeatFilter(logging.Filter):
-    """Lets one line with a given beginning through per period, and says how many it kept back."""
+    """Lets a message of the named loggers through once per period, whatever its arguments, and counts the others."""
 
-    def __init__(self, beginnings: tuple[str, ...], period: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, logger: str, period: float, monotonic: Callable[[], float]) -> None:
         super().__init__()
-        self._beginnings = beginnings
+        self._logger = logger
         self._period = period
         self._monotonic = monotonic
-        self._last: float | None = None
-        self._kept_back = 0
+        self._said: dict[str, tuple[float, int]] = {}
+        """By template: when it was let through, and how many were kept back since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not (isinstance(record.msg, str) and record.msg.startswith(self._beginnings)):
+        if not record.name.startswith(self._logger) or not isinstance(record.msg, str):
             return True
-        now = self._monotonic()
-        if self._last is not None and now - self._last < self._period:
-            self._kept_back += 1
+        now, template = self._monotonic(), record.msg
+        last, kept_back = self._said.get(template, (-math.inf, 0))
+        if now - last < self._period:
+            self._said[template] = (last, kept_back + 1)
             return False
-        if self._kept_back:
-            record.msg = f"{record.msg} ({self._kept_back} more like it)"
-        self._last, self._kept_back = now, 0
+        self._said[template] = (now, 0)
+        if kept_back:
+            record.msg = f"{template} ({kept_back} more like it)"
         return True

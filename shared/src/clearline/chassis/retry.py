@@ -71,6 +71,8 @@ class Backoff:
 
 WORLD = Backoff(first=0.2, most=10.0)
 """A database that is back is noticed within ten seconds."""
+KAFKA = Backoff(first=0.2, most=2.0)
+"""For getting connected at all: nothing works before that, so look often."""
 RECORD = Backoff(first=0.5, most=12.0)
 """With five tries at most 0.5 + 1 + 2 + 4 = 7.5 s of waiting, inside the thirty that a record gets."""
 RECORD_TRIES = 5

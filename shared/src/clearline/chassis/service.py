@@ -19,7 +19,7 @@ from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.ops_server import OpsServer, PortTaken
 from clearline.chassis.producer import BusUnavailable, Producer
-from clearline.chassis.retry import WORLD
+from clearline.chassis.retry import KAFKA
 from clearline.chassis.settings import ProcessSettings
 
 STOP_WITHIN = 20.0
@@ -92,7 +92,7 @@ class Worker:
             except BusUnavailable as error:
                 if attempt == 1:
                     _LOG.warning("waiting for Kafka", reason=str(error))
-                await self.clock.sleep(WORLD.wait(attempt, random.random))
+                await self.clock.sleep(KAFKA.wait(attempt, random.random))
             else:
                 return
 

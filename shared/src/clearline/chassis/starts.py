@@ -10,11 +10,8 @@ from clearline.chassis.consumption import Partition, Positions
 from clearline.chassis.group_member import GroupMember
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.outage import Outage
-from clearline.chassis.retry import WORLD, classify
+from clearline.chassis.retry import KAFKA, classify
 from clearline.contracts.topics import Topic
-
-MAX_WAIT_SECONDS = 2.0
-"""Nothing is consumed meanwhile: look often."""
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
@@ -39,7 +36,7 @@ class Starts:
                 starts = {**await self._member.beginnings([p for p in partitions if p not in known]), **known}
             except Exception as error:  # noqa: BLE001 - whatever it is, without positions nothing can begin
                 self._outage.begin(classify(error).reason)
-                await self._clock.sleep(min(MAX_WAIT_SECONDS, WORLD.wait(attempt, random.random)))
+                await self._clock.sleep(KAFKA.wait(attempt, random.random))
             else:
                 self._outage.over()
                 return starts

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from clearline.chassis.clock import Clock
-from clearline.chassis.retry import WORLD
+from clearline.chassis.retry import KAFKA
 from clearline.chassis.settings import KafkaSettings
 from clearline.contracts.topics import Topic
 
@@ -38,7 +38,7 @@ async def provision(topics: Sequence[Topic], settings: KafkaSettings, clock: Clo
         except (KafkaError, OSError) as error:
             if attempt == 1:
                 _LOG.warning("waiting for Kafka to create topics", reason=type(error).__name__)
-            await clock.sleep(WORLD.wait(attempt, random.random))
+            await clock.sleep(KAFKA.wait(attempt, random.random))
         else:
             return created
         finally:
