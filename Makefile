@@ -8,7 +8,8 @@ STACK := $(VENV)/python -m deploy.local
 GENERATORS := \
 	clearline.contracts.render \
 	clearline.catalogue.render \
-	deploy.environments.render
+	deploy.environments.render \
+	gateway.api.openapi
 
 # A Python of the user's own must not leak into ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP

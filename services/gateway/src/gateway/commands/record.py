@@ -13,6 +13,7 @@ from gateway.commands.profile import Contents, Profile
 from gateway.commands.rows import update_profile
 from gateway.commands.work import Work
 from gateway.read_model import sql
+from gateway.read_model.changes import Change, tell
 from gateway.read_model.connection_state import load_state
 
 Picture = dict[str, Any]
@@ -33,13 +34,12 @@ async def tell_connection(work: Work, profile: Profile, event_type: EventType) -
     """The whole state as it is now, to the bus and to live pages. All rows are written before."""
     state, *_ = await load_state(work.connection, profile.id)
     await work.publish(CONNECTIONS, event_type, profile.id, state, profile.sequence)
-    notice = event_type.name.removeprefix("clearline.").rpartition(".")[0]
-    await write_notice(work, notice, profile, profile.sequence)
+    await tell_pages(work, event_type, profile, profile.sequence)
 
 
-async def write_notice(work: Work, notice: str, profile: Profile, version: int | None) -> None:
+async def tell_pages(work: Work, event_type: EventType, profile: Profile, version: int | None = None) -> None:
     """Wake whoever looks at this connection; the page reads the rest with its own rights."""
-    await work.connection.execute(sql("change_insert"), notice, profile.id, profile.environment, version)
+    await tell(work.connection, [Change.of(event_type, profile.id, profile.environment, version)])
 
 
 async def write_audit(

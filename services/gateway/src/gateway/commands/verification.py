@@ -13,7 +13,7 @@ from clearline.contracts.verification import (
     VerificationRequested,
 )
 from gateway.commands.profile import Contents, Profile
-from gateway.commands.record import write_notice
+from gateway.commands.record import tell_pages
 from gateway.commands.work import Work
 from gateway.read_model import sql
 
@@ -46,7 +46,7 @@ async def queue_verification(
         *(work.caller.correlation_id, work.now, work.by, request.deadline),
     )
     await work.publish(VERIFICATION_REQUESTS, REQUESTED, profile.id, request)
-    await write_notice(work, "connection.verification_requested", profile, None)
+    await tell_pages(work, REQUESTED, profile)
     return request.verification_id
 
 
