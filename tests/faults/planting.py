@@ -32,14 +32,20 @@ class Bug:
     caught_by: tuple[str, ...]
     hunks: tuple[Hunk, ...]
 
-    def plant(self, tree: Path) -> None:
-        """Put the bug into a copy of the tree. Raises `PatchDoesNotApply`."""
+    def check(self, tree: Path) -> None:
+        """Raise `PatchDoesNotApply` unless every hunk has exactly one place."""
         for hunk in self.hunks:
             path = tree / hunk.file
             text = path.read_text(encoding="utf-8") if path.is_file() else ""
             if text.count(hunk.before) != 1:
                 raise PatchDoesNotApply(f"{self.name}.patch no longer applies to {hunk.file}: plant the bug anew")
-            path.write_text(text.replace(hunk.before, hunk.after), encoding="utf-8")
+
+    def plant(self, tree: Path) -> None:
+        """Put the bug into a copy of the tree. Raises `PatchDoesNotApply`."""
+        self.check(tree)
+        for hunk in self.hunks:
+            path = tree / hunk.file
+            path.write_text(path.read_text(encoding="utf-8").replace(hunk.before, hunk.after), encoding="utf-8")
 
 
 def read_bug(path: Path) -> Bug:

@@ -6,11 +6,14 @@ A guard that was never seen to fail is not a guard. Without a bug the same tests
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.faults.planting import Bug, Hunk, PatchDoesNotApply, copy_tree, read_bug, sources
+from services.gateway.tests.migrated import make_template
+from tests.faults.planting import ROOT, Bug, Hunk, PatchDoesNotApply, copy_tree, read_bug, sources
+from tests.harness import database as databases
 
 PLANTED = sorted((Path(__file__).parent / "planted").glob("*.patch"))
 BUGS = [read_bug(path) for path in PLANTED]
@@ -24,11 +27,14 @@ class Servers:
 
     kafka: str
     postgres: str
+    schema: str
 
 
 @pytest.fixture
-def servers(kafka: str, postgres: str) -> Servers:
-    return Servers(kafka, postgres)
+async def servers(kafka: str, postgres: str) -> AsyncIterator[Servers]:
+    template = await make_template(postgres)
+    yield Servers(kafka, postgres, template.name)
+    await databases.drop(postgres, template)
 
 
 async def run_tests(tree: Path, tests: tuple[str, ...], servers: Servers) -> tuple[int, str]:
@@ -39,6 +45,7 @@ async def run_tests(tree: Path, tests: tuple[str, ...], servers: Servers) -> tup
         "PYTHONDONTWRITEBYTECODE": "1",
         "CLEARLINE_TEST_KAFKA": servers.kafka,
         "CLEARLINE_TEST_POSTGRES": servers.postgres,
+        "CLEARLINE_TEST_SCHEMA": servers.schema,
     }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout=60", *tests]
     child = await asyncio.create_subprocess_exec(
@@ -77,11 +84,11 @@ async def test_every_planted_bug_is_caught_and_none_is_imagined(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("path", PLANTED, ids=lambda path: path.stem)
-def test_every_patch_says_who_catches_it_and_applies(path: Path, tmp_path: Path) -> None:
+def test_every_patch_says_who_catches_it_and_applies(path: Path) -> None:
     bug = read_bug(path)
     assert bug.caught_by
     assert bug.hunks
-    bug.plant(copy_tree(tmp_path / "tree"))
+    bug.check(ROOT)
 
 
 def test_a_patch_that_does_not_fit_any_more_is_a_clear_error(tmp_path: Path) -> None:

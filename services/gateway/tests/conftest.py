@@ -1,23 +1,21 @@
 """A migrated database per test, copied from one that is migrated once per run."""
 
+import os
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from services.gateway.tests.migrated import LOGINS, PASSWORD, MigratedDatabase
+from services.gateway.tests.migrated import MigratedDatabase, make_template
 from tests.harness import database as databases
-
-from gateway.migrate import migrate
 
 
 @pytest.fixture(scope="session")
 async def schema_template(postgres: str) -> AsyncIterator[str]:
-    made = await databases.create(postgres)
-    await migrate(made.dsn)
-    connection = await asyncpg.connect(made.dsn)
-    for login in LOGINS:
-        await connection.execute(f"alter role {login} password '{PASSWORD}'")
-    await connection.close()
+    """Name of the database to copy; a run that is started by a test is given one that is there already."""
+    if given := os.environ.get("CLEARLINE_TEST_SCHEMA"):
+        yield given
+        return
+    made = await make_template(postgres)
     yield made.name
     await databases.drop(postgres, made)
 

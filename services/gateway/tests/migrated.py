@@ -8,7 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
+from tests.harness import database as databases
+from tests.harness.database import Database
 
+from gateway.migrate import migrate
 from gateway.read_model.pools import speak_json
 
 LOGINS = ("clearline_api", "clearline_projector", "clearline_relay", "clearline_reader")
@@ -36,6 +39,17 @@ class MigratedDatabase:
             yield connection
         finally:
             await connection.close()
+
+
+async def make_template(server_dsn: str) -> Database:
+    """A migrated database to copy; from then on every login of the server has `PASSWORD`."""
+    made = await databases.create(server_dsn)
+    await migrate(made.dsn)
+    connection = await asyncpg.connect(made.dsn)
+    for login in LOGINS:
+        await connection.execute(f"alter role {login} password '{PASSWORD}'")
+    await connection.close()
+    return made
 
 
 async def add_connection(
