@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,21 +40,27 @@ class ServeProcess:
 
 @asynccontextmanager
 async def started(
-    database: MigratedDatabase, bootstrap: str, log: Path, *, port: int | None = None
+    database: MigratedDatabase,
+    bootstrap: str,
+    log: Path,
+    *,
+    port: int | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[ServeProcess]:
     """A gateway; killed at the end if it still runs."""
     port = port or free_ports(1)[0]
-    settings = {
+    environment = {
         "PATH": os.environ["PATH"],
         "CLEARLINE_HTTP_PORT": str(port),
         "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "CLEARLINE_POSTGRES_DSN": database.login("clearline_api"),
         "CLEARLINE_POSTGRES_RELAY_DSN": database.login("clearline_relay"),
         "CLEARLINE_SEALING_PUBLIC_KEY": generate_key_pair()[1],
+        **(settings or {}),
     }
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "serve", env=settings, stdout=sink, stderr=sink
+            sys.executable, "-m", "gateway", "serve", env=environment, stdout=sink, stderr=sink
         )
     try:
         yield ServeProcess(process, port)

@@ -7,8 +7,9 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -18,11 +19,12 @@ import structlog
 from clearline.catalogue import load as load_catalogue
 from clearline.chassis import logging
 from clearline.chassis.clock import SystemClock
+from clearline.chassis.environment import Problem
 from clearline.chassis.health import CheckResult, Health
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.producer import Producer
-from clearline.chassis.settings import KafkaSettings, load
+from clearline.chassis.settings import KafkaSettings, WrongSettings, load
 from clearline.contracts.topics import TOPICS
 from clearline.probes.outbound import OutboundPolicy
 from clearline.probes.sealing import Sealer
@@ -53,8 +55,8 @@ def main(_arguments: list[str]) -> None:
     logging.configure("gateway", settings)
     try:
         asyncio.run(_run(settings, kafka))
-    except PortTaken as taken:
-        sys.stderr.write(f"Cannot start: {taken}.\n")
+    except (PortTaken, WrongSettings) as wrong:
+        sys.stderr.write(f"Cannot start: {wrong}\n")
         raise SystemExit(WRONG_USE) from None
 
 
@@ -67,51 +69,35 @@ async def _run(settings: ServeSettings, kafka: KafkaSettings) -> None:
 
 
 async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
-    """Put the gateway together; nothing is asked of Kafka or PostgreSQL yet. Raises `PortTaken`."""
-    clock, metrics = SystemClock(), Metrics()
+    """Put the gateway together; nothing is asked of Kafka or PostgreSQL yet. Raises `PortTaken`, `WrongSettings`."""
+    clock, metrics, health = SystemClock(), Metrics(), Health()
     own_metrics = GatewayMetrics(metrics.registry)
     metrics.tell_build(service="gateway", version=gateway_version(), installation=settings.installation)
-    api_pool = await open_pool(
-        settings.postgres_dsn.get_secret_value(), name="serve", max_size=settings.postgres_pool_size
-    )
-    relay_dsn = settings.postgres_relay_dsn.get_secret_value()
+    api_dsn, relay_dsn = settings.postgres_dsn.get_secret_value(), settings.postgres_relay_dsn.get_secret_value()
+    api_pool = await open_pool(api_dsn, name="serve", max_size=settings.postgres_pool_size)
     relay_pool = await open_pool(relay_dsn, name="clock", max_size=RELAY_POOL_SIZE)
     producer = Producer(settings=kafka, metrics=metrics, clock=clock, client_id="gateway")
     depth = OutboxDepth(relay_pool, own_metrics, clock, settings.outbox_limit)
     watch = StoreWatch(api_pool, clock)
-    tools = Tools(
-        sealer=Sealer(settings.sealing_public_key),
-        policy=OutboundPolicy.parse(settings.outbound_allow),
-        new_id=uuid4,
-        outbox_pending=lambda: depth.pending,
-        outbox_limit=settings.outbox_limit,
-    )
-    health = Health()
-    gateway = Gateway(
-        api_pool=api_pool,
-        relay_pool=relay_pool,
-        producer=producer,
-        relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
-        server=HttpServer(
-            build(
-                Surroundings(
-                    desk=Desk(api_pool, tools, watch.schema_is_there),
-                    new_id=uuid4,
-                    installation=settings.installation,
-                    catalogue=load_catalogue(metrics.count_catalogue_miss),
-                    operations=OpsApp(metrics, health),
-                    metrics=HttpMetrics(metrics.registry),
-                )
-            ),
-            settings.http_host,
-            settings.http_port,
-        ),
-    )
     chance = random.SystemRandom().random
     timekeeper = Timekeeper(
         pool=relay_pool, clock=clock, metrics=own_metrics, interval=settings.clock_interval, chance=chance
     )
-    gateway.background = [watch.run, depth.run, timekeeper.run]
+    surroundings = Surroundings(
+        desk=Desk(api_pool, _tools(settings, depth), watch.schema_is_there),
+        new_id=uuid4,
+        installation=settings.installation,
+        catalogue=load_catalogue(metrics.count_catalogue_miss),
+        operations=OpsApp(metrics, health),
+        metrics=HttpMetrics(metrics.registry),
+    )
+    gateway = Gateway(
+        pools=(api_pool, relay_pool),
+        producer=producer,
+        relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
+        server=HttpServer(build(surroundings), settings.http_host, settings.http_port),
+        background=(watch.run, depth.run, timekeeper.run),
+    )
     health.add("postgres", watch.check)
     health.add("serving", gateway.check)
     health.add("kafka", lambda: _kafka(producer), required=False)
@@ -119,16 +105,39 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
     return gateway
 
 
+def _tools(settings: ServeSettings, depth: OutboxDepth) -> Tools:
+    """What commands share. Raises `WrongSettings` for a key or a network that is none."""
+    with _names("CLEARLINE_SEALING_PUBLIC_KEY", "the public half of the stack's sealing key pair"):
+        sealer = Sealer(settings.sealing_public_key)
+    with _names("CLEARLINE_OUTBOUND_ALLOW", "10.20.0.0/16,192.0.2.7/32"):
+        policy = OutboundPolicy.parse(settings.outbound_allow)
+    return Tools(
+        sealer=sealer,
+        policy=policy,
+        new_id=uuid4,
+        outbox_pending=lambda: depth.pending,
+        outbox_limit=settings.outbox_limit,
+    )
+
+
+@contextmanager
+def _names(variable: str, example: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        problem = Problem(variable, f"is wrong: {error}", "", f"{variable}={example}")
+        raise WrongSettings((problem,)) from None
+
+
 @dataclass(kw_only=True)
 class Gateway:
     """The parts of one process and the order in which they start and stop."""
 
-    api_pool: asyncpg.Pool
-    relay_pool: asyncpg.Pool
+    pools: Sequence[asyncpg.Pool]
     producer: Producer
     relay: Relay
     server: HttpServer
-    background: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     stopping: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -147,8 +156,8 @@ class Gateway:
         for task in (waiting, *others):
             task.cancel()
         await self.producer.stop(PRODUCER_SECONDS)
-        await _close(self.api_pool)
-        await _close(self.relay_pool)
+        for pool in self.pools:
+            await _close(pool)
         await _tell_failures(http, relay, *others)
         _log.info("stopped")
 

@@ -132,6 +132,18 @@ async def test_a_taken_port_names_its_setting(log: Path) -> None:
     assert "Traceback" not in _text(log)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("CLEARLINE_SEALING_PUBLIC_KEY", "no-key"), ("CLEARLINE_OUTBOUND_ALLOW", "10.0.0.0/33")],
+)
+async def test_a_wrong_setting_is_named(log: Path, variable: str, value: str) -> None:
+    nobody = MigratedDatabase("none", "postgresql://nobody@127.0.0.1:1/none")
+    async with started(nobody, "127.0.0.1:1", log, settings={variable: value}) as serve:
+        assert await serve.ended(within=15) == 2
+    assert variable in _text(log)
+    assert "Traceback" not in _text(log)
+
+
 def _text(log: Path) -> str:
     return log.read_text()
 

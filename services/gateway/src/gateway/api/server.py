@@ -74,7 +74,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)  # now: two that only bound would both believe that the port is theirs
     except OSError as error:
         listener.close()
-        taken = f"{host}:{port} cannot be used ({error.strerror}): set CLEARLINE_HTTP_PORT to a free port"
+        taken = f"{host}:{port} cannot be used ({error.strerror}): set CLEARLINE_HTTP_PORT to a free port."
         raise PortTaken(taken) from error
     listener.set_inheritable(False)
     return listener
