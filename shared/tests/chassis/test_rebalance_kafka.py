@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.harness.waiting import until
 
-from clearline.chassis.consumption import Received
+from clearline.chassis.consumption import Batch, Received
 from clearline.chassis.outcome import Done, Outcome
 from clearline.contracts.event import Event
 
@@ -114,3 +114,57 @@ async def test_work_in_hand_is_handed_over_at_a_rebalance(make: Any, running: An
             await bus.send(*(event(f"k{n}", n) for n in range(8, 24)))
             await until(lambda: len(ends) == 24, within=20)
     assert ends == Counter(range(24))
+
+
+async def test_a_membership_can_be_renewed_under_traffic(make: Any, running: Any, event: MakeEvent) -> None:
+    bus = await make(partitions=2)
+    seen: dict[str, list[int]] = defaultdict(list)
+
+    async def handler(received: Received) -> Outcome:
+        assert received.event is not None
+        seen[received.key].append(received.event.data.n)
+        await asyncio.sleep(0.005)
+        return Done()
+
+    consumer = bus.watermark(handler, concurrency=8)
+    async with running(consumer):
+        for turn in range(4):
+            await bus.send(*(event(f"k{n % 10}", n) for n in range(turn * 200, turn * 200 + 200)))
+            await until(lambda: consumer.status().in_flight > 0)
+            consumer.renew()
+            await until(lambda: consumer.status().phase.value == "starting")
+        await until(lambda: len({n for numbers in seen.values() for n in numbers}) == 800, within=30)
+    for numbers in seen.values():
+        firsts = list(dict.fromkeys(numbers))
+        assert firsts == sorted(firsts)
+
+
+async def test_a_batch_that_does_not_end_at_a_rebalance_is_cancelled_and_done_by_its_next_owner(
+    make: Any, running: Any, event: MakeEvent
+) -> None:
+    bus = await make(partitions=1)
+    began, cancelled = asyncio.Event(), asyncio.Event()
+    done: list[int] = []
+
+    async def endless(_batch: Batch) -> Outcome:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return Done()
+
+    async def quick(batch: Batch) -> Outcome:
+        done.extend(received.offset for received in batch.records)
+        return Done()
+
+    await bus.send(*(event("a", n) for n in range(5)))
+    first, second = bus.batch(endless), bus.batch(quick)
+    async with running(first):
+        await began.wait()
+        async with running(second):
+            await until(cancelled.is_set, within=15)
+            first_done = asyncio.create_task(first.stop(4))
+            await until(lambda: done == [0, 1, 2, 3, 4], within=30)
+            await first_done
+    assert await bus.committed() == {0: 5}

@@ -17,6 +17,7 @@ from clearline.chassis.calling import Calling
 from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import Received
 from clearline.chassis.death_rate import DeathRate
+from clearline.chassis.in_hand import InHand
 from clearline.chassis.lanes import Item, LaneKey, Lanes
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.outage import Outage
@@ -62,9 +63,12 @@ class KeyedWork:
         self._again: deque[tuple[Received, asyncio.Future[Outcome]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
-        self._idle = asyncio.Event()
-        self.running = 0
-        """Handlers running now."""
+        self._in_hand = InHand()
+
+    @property
+    def running(self) -> int:
+        """Handlers that run, and dead letters that are being written."""
+        return self._in_hand.count
 
     def add(self, lanes: Lanes, key: LaneKey) -> None:
         """A lane has a head that nobody works on. Call `kick` after the last one."""
@@ -81,11 +85,7 @@ class KeyedWork:
     async def close(self, limit: float) -> None:
         """Begin nothing more, give what runs `limit` seconds, cancel the rest, publish nothing afterwards."""
         self._open = False
-        if self.running:
-            self._idle.clear()
-            await asyncio.wait({waiting := asyncio.ensure_future(self._idle.wait())}, timeout=limit)
-            waiting.cancel()
-        if self.running:
+        if not await self._in_hand.until_none(limit):
             _LOG.info("handing over work that did not end in time", group=self._group, handlers=self.running)
         for task in self._tasks:
             task.cancel()
@@ -130,19 +130,15 @@ class KeyedWork:
             self.kick()
             outcome = await waiting
         if isinstance(outcome, Dead):
-            await self._burial.bury(item.record, item.read, outcome)
+            with self._in_hand:
+                await self._burial.bury(item.record, item.read, outcome)
             self._advance(lanes, key)
         else:
             self._done(lanes, key, item)
 
     async def _call(self, received: Received) -> Outcome:
-        self.running += 1
-        try:
+        with self._in_hand:
             outcome = await self._calling.call(received)
-        finally:
-            self.running -= 1
-            if not self.running:
-                self._idle.set()
         if isinstance(outcome, Retry) and outcome.ill is Ill.WORLD:
             self._outage.begin(outcome.reason)
         elif self._outage.on:
