@@ -79,6 +79,18 @@ async def stop(child: Child, stop_signal: signal.Signals, seconds: float) -> boo
     return True
 
 
+def listens(identity: Identity, ports: tuple[int, ...]) -> bool:
+    """Whether it is this process that listens there: whoever answers on the port may be of another checkout."""
+    process = identity.process()
+    if process is None:
+        return False
+    try:
+        open_ports = {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+    except psutil.AccessDenied:  # where the system hides it, the answer on the port must do
+        return True
+    return set(ports) <= open_ports
+
+
 def kill(identity: Identity) -> None:
     if identity.process() is not None:
         os.killpg(identity.pid, signal.SIGKILL)

@@ -126,13 +126,20 @@ class Supervised:
         """Keep the condition true to what the process answers."""
         while True:
             if await answers(service.ready):
-                if self.told.condition != Condition.READY:
-                    self._ready_since = self._ready_since or asyncio.get_running_loop().time()
-                    self.was_ready.set()
-                    self._become(Condition.READY)
+                self._note_answer(service)
             elif self.told.condition == Condition.READY:
                 self._become(Condition.SILENT)
             await asyncio.sleep(ASK_READY if self.told.condition == Condition.READY else ASK_STARTING)
+
+    def _note_answer(self, service: Service) -> None:
+        if self.told.condition == Condition.READY or self.child is None:
+            return
+        if not children.listens(self.child.identity, service.ports):
+            self.told.last_error = f"another process answers on port {service.ports[0]}"
+            return
+        self._ready_since = self._ready_since or asyncio.get_running_loop().time()
+        self.was_ready.set()
+        self._become(Condition.READY)
 
     async def _give_up(self) -> None:
         """Wait for the next `make up`."""

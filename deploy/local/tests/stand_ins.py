@@ -68,6 +68,8 @@ def record(kind: str, notes: Path, ports: list[int]) -> tuple[Process, ...]:
             )
         case "failing":
             return (failing("broken", ports[0]), server("behind", ports[1], notes, "broken"))
+        case "homeless":
+            return (server("broken", ports[0], notes),)
         case "missing":
             absent = Service(
                 name="broken", command=("/no/such/program",), environment={}, ports=(), ready=HttpAnswers(ports[0])

@@ -1,5 +1,6 @@
 """The supervisor with stand-in processes: every mistake that was made once has a test here."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -171,6 +172,21 @@ async def test_a_program_that_is_missing_is_said_and_does_not_end_the_supervisor
     assert told is not None
     assert "/no/such/program" in told.processes["broken"].last_error
     assert supervisor.poll() is None
+
+
+async def test_another_process_on_the_port_is_not_taken_for_ours(stage: Stage) -> None:
+    """Else a stack would provision and use the Kafka of another checkout."""
+    stage.kind = "homeless"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", stage.ports[0]):
+        stage.start()
+        await until(lambda: stage.condition("broken") == Condition.FAILED)
+    assert "in use" in stage.places.log("broken").read_text()
 
 
 async def test_a_frozen_process_is_told_as_silent_and_can_be_stopped(stage: Stage) -> None:
