@@ -120,6 +120,26 @@ async def test_deactivate_then_retire(stand: ApiStand, tcp_draft: Any) -> None:
     assert len((await client.get("/connections", params={"lifecycle": "retired"})).json()["items"]) == 1
 
 
+async def test_what_nobody_waits_for_is_cancelled(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    body = await active_connection(stand, client, tcp_draft())
+    url = f"/connections/{body['id']}"
+    edit = {"config": {"host": "db.example.com", "port": 6000}}
+    staged = (await client.put(url, json=edit, headers={"if-match": "*"})).json()["verification"]["id"]
+    await client.delete(f"{url}/staged")
+    again = (await client.put(url, json=edit, headers={"if-match": "*"})).json()["verification"]["id"]
+    manual = (await client.post(f"{url}/verify", json={"revision": 1})).json()["verification_id"]
+    await client.delete(url, headers={"if-match": "*"})
+    cancels = [
+        (headers["ce_id"], request["verification_id"])
+        for name, request, headers in await stand.events(body["id"])
+        if name == "verification_cancel_requested"
+    ]
+    # The first one's row ends when the verifier has answered, so retiring asks for it once more.
+    assert [each for _, each in cancels] == [staged, staged, again, manual]
+    assert len({each for each, _ in cancels}) == 4, "every event has an id of its own"
+
+
 async def test_verify_by_hand_answers_with_what_is_pending(stand: ApiStand, tcp_draft: Any) -> None:
     client = await stand.client_of("operator")
     body = (await client.post("/connections", json=tcp_draft())).json()

@@ -101,8 +101,8 @@ def _mutated(chance: random.Random, good: dict[str, Any]) -> Any:
                 case 0:
                     del holder[name]
                 case 1:
-                    holder[chance.choice(["surprise", "", "a/b", "password", "\u0000"])] = chance.choice(ODD)
+                    holder[chance.choice(["surprise", "", "a/b", "password", "\u0000"])] = deepcopy(chance.choice(ODD))
                 case _:
-                    holder[name] = chance.choice(ODD)
+                    holder[name] = deepcopy(chance.choice(ODD))
             break
-    return chance.choice(ODD) if chance.random() < 0.03 else document
+    return deepcopy(chance.choice(ODD)) if chance.random() < 0.03 else document

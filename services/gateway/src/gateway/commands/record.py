@@ -33,7 +33,7 @@ async def record_change(
 async def tell_connection(work: Work, profile: Profile, event_type: EventType) -> None:
     """The whole state as it is now, to the bus and to live pages. All rows are written before."""
     state, *_ = await load_state(work.connection, profile.id)
-    await work.publish(CONNECTIONS, event_type, profile.id, state, profile.sequence)
+    await work.publish(CONNECTIONS, event_type, profile.id, state, sequence=profile.sequence)
     await tell_pages(work, event_type, profile, profile.sequence)
 
 

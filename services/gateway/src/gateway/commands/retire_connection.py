@@ -26,5 +26,5 @@ class RetireConnection:
         await record_change(
             work, after, RETIRED, action="connection.retired", seen_before=seen_before, seen_after=seen_after
         )
-        await cancel_pending(work, profile, profile.revision)
+        await cancel_pending(work, profile)
         return profile.id

@@ -50,10 +50,9 @@ async def queue_verification(
     return request.verification_id
 
 
-async def cancel_pending(work: Work, profile: Profile, revision: int) -> None:
-    """Nobody waits for this revision any more: have a verification under way stopped. Its row ends when it has."""
-    row = await work.connection.fetchrow(sql("verification_pending"), profile.id, revision)
-    if row is None:
-        return
-    request = VerificationCancelRequested(verification_id=row["id"], connection_id=profile.id, requested_by=work.by)
-    await work.publish(VERIFICATION_REQUESTS, CANCEL_REQUESTED, profile.id, request)
+async def cancel_pending(work: Work, profile: Profile, revision: int | None = None) -> None:
+    """Nobody waits for this revision (None: for any) any more: have what is under way stopped. Its row ends then."""
+    rows = await work.connection.fetch(sql("verifications_under_way"), profile.id, revision)
+    for ordinal, row in enumerate(rows):
+        request = VerificationCancelRequested(verification_id=row["id"], connection_id=profile.id, requested_by=work.by)
+        await work.publish(VERIFICATION_REQUESTS, CANCEL_REQUESTED, profile.id, request, ordinal=ordinal)

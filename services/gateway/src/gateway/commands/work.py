@@ -48,13 +48,23 @@ class Work:
         return self.caller.principal.label
 
     async def publish(
-        self, topic: Topic, event_type: EventType, connection_id: UUID, data: object, sequence: int | None = None
+        self,
+        topic: Topic,
+        event_type: EventType,
+        connection_id: UUID,
+        data: object,
+        *,
+        sequence: int | None = None,
+        ordinal: int = 0,
     ) -> None:
-        """Put an event about a connection into the outbox. Raises OUTBOX_FULL past the limit."""
+        """Put an event about a connection into the outbox; `ordinal` tells several of one type apart.
+
+        Raises OUTBOX_FULL past the limit.
+        """
         if self.tools.outbox_pending() >= self.tools.outbox_limit:
             raise ClearlineError("OUTBOX_FULL", retry_after=30, limit=self.tools.outbox_limit)
         event = Event(
-            id=event_id(self.command_id, event_type.name),
+            id=event_id(self.command_id, event_type.name, ordinal),
             type=event_type,
             source="/clearline/gateway",
             subject=str(connection_id),
