@@ -1,0 +1,25 @@
+"""The stack that the walks share: one fresh checkout, one `make up`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.local_checkout import Checkout, copy_tree
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A running stack in a folder of its own, for tests that use it and break nothing."""
+    made = copy_tree(tmp_path_factory.mktemp("walk"))
+    try:
+        made.up()
+        yield made
+    finally:
+        made.make("reset", "FORCE=1")
