@@ -1,0 +1,1 @@
+"""Owns HTTP and PostgreSQL: commands, outbox, relay, projections, queries and the clock."""
