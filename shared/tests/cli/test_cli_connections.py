@@ -19,6 +19,14 @@ def test_a_list_follows_its_pages_and_is_one_line_each_in_a_pipe(clearline: Clea
     assert len(clearline("connections", "list", "--limit", "3", "-o", "json").json["items"]) == 3
 
 
+def test_a_name_in_a_list_cannot_steer_the_terminal(clearline: Clearline, gateway: FakeGateway) -> None:
+    gateway.add("a\x1b[2Jb\nc")
+    for tty in (False, True):
+        shown = clearline("connections", "list", tty=tty, env={"NO_COLOR": "1"}).out
+        assert "\x1b[2J" not in shown
+        assert "a\N{REPLACEMENT CHARACTER}[2Jb c" in shown.replace("\n", "")
+
+
 def test_an_empty_list_says_so_beside_the_result(clearline: Clearline) -> None:
     result = clearline("connections", "list")
     assert (result.code, len(result.out.splitlines())) == (0, 1)

@@ -132,7 +132,11 @@ def test_no_color_is_obeyed(clearline: Clearline, gateway: FakeGateway) -> None:
 
 def test_server_text_cannot_steer_the_terminal(clearline: Clearline, gateway: FakeGateway) -> None:
     gateway.add()
-    hostile = {**FAILURE, "message": "ok\x1b[2J\x1b]0;owned\x07\u202egnp.exe [bold]x[/bold]"}
+    hostile = {
+        **FAILURE,
+        "operator_detail": "\x1b[31mx",
+        "message": "ok\x1b[2J\x1b]0;owned\x07\u202egnp.exe [bold]x[/bold]",
+    }
     gateway.script = [_verification("failed", 1, failure=hostile)]
     shown = clearline("verify", "warehouse", "--wait", env={"NO_COLOR": "1"}).out
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
