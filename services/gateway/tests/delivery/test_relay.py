@@ -24,7 +24,8 @@ from gateway import outbox
 from gateway.metrics import GatewayMetrics
 from gateway.outbox_depth import OutboxDepth
 from gateway.read_model.pools import open_pool
-from gateway.relay import LOCK, Publisher, Relay
+from gateway.relay import Publisher, Relay
+from gateway.relay_session import LOCK
 
 EMPTY = "select not exists (select from outbox)"
 SESSIONS = "from pg_stat_activity where application_name = 'clearline-relay' and datname = current_database()"

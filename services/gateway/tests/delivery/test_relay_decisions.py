@@ -2,37 +2,48 @@
 
 from clearline.chassis.delivery import Delivery, Outgoing, RawRecord, Receipt
 from clearline.contracts.topics import CONNECTIONS
-from gateway.relay import Row, settle
+from gateway.relay_batch import Row, Settled, row_of, settle
 
 ACK, REFUSED = Receipt(Delivery.ACKNOWLEDGED), Receipt(Delivery.REFUSED, "too large")
 HELD, UNKNOWN = Receipt(Delivery.HELD), Receipt(Delivery.UNKNOWN, "timed out")
 
 
-def rows(keys: str) -> list[Row]:
+def settled(keys: str, *receipts: Receipt) -> Settled:
     out = Outgoing(CONNECTIONS, RawRecord(b"k", b"v", ()))
-    return [Row(number, CONNECTIONS.name, key, out) for number, key in enumerate(keys, start=1)]
+    return settle([Row(number, key, out) for number, key in enumerate(keys, start=1)], receipts)
+
+
+def deleted(found: Settled) -> list[int]:
+    return [row.id for row in found.delete]
 
 
 def test_what_was_acknowledged_goes() -> None:
-    settled = settle(rows("ab"), {1: ACK, 2: ACK})
-    assert (settled.delete, settled.park, settled.kafka_is_away) == ([1, 2], [], None)
+    found = settled("ab", ACK, ACK)
+    assert (deleted(found), found.park, found.kafka_is_away) == ([1, 2], [], None)
 
 
 def test_a_refused_one_is_parked_and_its_successors_stay() -> None:
-    settled = settle(rows("aab"), {1: REFUSED, 2: HELD, 3: ACK})
-    assert (settled.delete, settled.park) == ([3], [(1, "too large")])
+    found = settled("aab", REFUSED, HELD, ACK)
+    assert (deleted(found), found.park) == ([3], [(1, "too large")])
 
 
 def test_an_acknowledged_one_goes_again_when_an_earlier_one_of_its_key_must() -> None:
-    settled = settle(rows("aab"), {1: UNKNOWN, 2: ACK, 3: ACK})
-    assert settled.delete == [3]
-    assert settled.kafka_is_away == "timed out"
+    found = settled("aab", UNKNOWN, ACK, ACK)
+    assert deleted(found) == [3]
+    assert found.kafka_is_away == "timed out"
 
 
 def test_a_refused_one_behind_an_unknown_one_is_not_parked_yet() -> None:
-    assert settle(rows("aa"), {1: UNKNOWN, 2: REFUSED}).park == []
+    assert settled("aa", UNKNOWN, REFUSED).park == []
 
 
-def test_an_event_for_a_topic_that_nobody_knows_is_parked() -> None:
-    settled = settle([Row(1, "clearline.gone", "a", None), *rows("a")[:0]], {})
-    assert settled.park == [(1, "no topic 'clearline.gone' is known")]
+def test_what_a_newer_version_wrote_goes_out_too() -> None:
+    columns = {"id": 1, "topic": "clearline.of-tomorrow", "key": "k", "headers": [["ce_id", "1"]], "value": b"{}"}
+    row = row_of(columns, {})
+    assert row.outgoing.topic.name == "clearline.of-tomorrow"
+    assert row.outgoing.record == RawRecord(b"k", b"{}", (("ce_id", b"1"),))
+
+
+def test_a_tombstone_has_no_value() -> None:
+    columns = {"id": 1, "topic": CONNECTIONS.name, "key": "k", "headers": [], "value": None}
+    assert row_of(columns, {CONNECTIONS.name: CONNECTIONS}).outgoing == Outgoing(CONNECTIONS, RawRecord(b"k", None, ()))

@@ -1,0 +1,59 @@
+"""One batch of the relay, decided apart from its effects: what is sent, and what becomes of each row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearline.chassis.delivery import Delivery, Outgoing, RawRecord, Receipt
+from clearline.contracts.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event in the outbox."""
+
+    id: int
+    key: str
+    outgoing: Outgoing
+
+
+@dataclass(slots=True)
+class Settled:
+    """What becomes of the rows of one batch; the rest stays for the next."""
+
+    delete: list[Row] = field(default_factory=list)
+    park: list[tuple[int, str]] = field(default_factory=list)
+    kafka_is_away: str | None = None
+
+
+def row_of(columns: Mapping[str, Any], topics: Mapping[str, Topic]) -> Row:
+    """A row of `outbox_next.sql` as it goes out: encoded when its command ran, untouched since."""
+    headers = tuple((name, value.encode()) for name, value in columns["headers"])
+    record = RawRecord(columns["key"].encode(), columns["value"], headers)
+    topic = topics.get(columns["topic"]) or _of_a_newer_version(columns["topic"])
+    return Row(columns["id"], columns["key"], Outgoing(topic, record))
+
+
+def _of_a_newer_version(name: str) -> Topic:
+    """While two versions run side by side, the older relay sends what the newer gateway wrote."""
+    return Topic(name=name, purpose="known to a newer version", key="", producers=(), consumers=(), types=())
+
+
+def settle(rows: Sequence[Row], receipts: Sequence[Receipt]) -> Settled:
+    """Decide by what Kafka said. An acknowledged row stays if an earlier one of its key does, to go again after it."""
+    settled = Settled()
+    staying: set[tuple[str, str]] = set()
+    for row, receipt in zip(rows, receipts, strict=True):
+        place = (row.outgoing.topic.name, row.key)
+        match receipt.delivery:
+            case Delivery.ACKNOWLEDGED if place not in staying:
+                settled.delete.append(row)
+                continue
+            case Delivery.REFUSED if place not in staying:
+                settled.park.append((row.id, receipt.detail))
+            case Delivery.UNKNOWN:
+                settled.kafka_is_away = receipt.detail
+            case _:
+                pass  # held behind an earlier one of its key, or about to be
+        staying.add(place)
+    return settled
