@@ -101,10 +101,8 @@ def check_folder() -> None:
     """As root PostgreSQL runs as somebody else, who must be able to enter: said before any download."""
     from deploy.local import unprivileged  # noqa: PLC0415 - after the check of Python's version
 
-    if os.geteuid() == 0:
-        before = unprivileged.prefix(root=True, namespaces=unprivileged.namespaces_work())
-        if not unprivileged.can_use(ROOT / ".clearline", before):
-            raise BootstrapError(unprivileged.CLOSED_FOLDER.format(folder=ROOT))
+    if not unprivileged.can_use(ROOT / ".clearline", unprivileged.launcher()):
+        raise BootstrapError(unprivileged.CLOSED_FOLDER.format(folder=ROOT))
 
 
 def make_venv(*, clear: bool) -> None:

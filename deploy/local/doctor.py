@@ -105,14 +105,17 @@ def folder() -> Finding:
 def unprivileged_postgres() -> Finding:
     from deploy.local import unprivileged  # noqa: PLC0415 - found only after the path is set
 
-    if os.geteuid() != 0:
-        return Finding(Verdict.FINE, "PostgreSQL runs as you (not root)")
-    namespaces = unprivileged.namespaces_work()
-    how = "in a user namespace" if namespaces else "as the user nobody (user namespaces are refused here)"
-    if unprivileged.can_use(ROOT / ".clearline", unprivileged.prefix(root=True, namespaces=namespaces)):
-        return Finding(Verdict.FINE, f"you are root: PostgreSQL runs {how}")
-    mend = unprivileged.CLOSED_FOLDER.format(folder=ROOT)
-    return Finding(Verdict.MISSING, f"you are root, and PostgreSQL, {how}, cannot enter {ROOT}", mend)
+    before = unprivileged.launcher()
+    how = {"namespace": "in a user namespace", "nobody": "as the user nobody (no user namespaces here)"}
+    said = f"PostgreSQL runs {how[before[-1]] if before else 'as you'}"
+    if not unprivileged.can_use(ROOT / ".clearline", before):
+        return Finding(
+            Verdict.MISSING, f"{said} and cannot enter {ROOT}", unprivileged.CLOSED_FOLDER.format(folder=ROOT)
+        )
+    if not before and not unprivileged.has_name(os.geteuid()):
+        mend = "run as a user with a name: PostgreSQL refuses others, and user namespaces are refused here"
+        return Finding(Verdict.MISSING, f"your user id {os.geteuid()} has no name", mend)
+    return Finding(Verdict.FINE, said)
 
 
 def free_ports() -> Finding:

@@ -34,10 +34,7 @@ def prepare(stack: Stack, say: Say) -> None:
 
 def check_folder(places: Places) -> None:
     """Raise where PostgreSQL's user could not enter the checkout: said before anything is installed."""
-    if os.geteuid() != 0:
-        return
-    before = unprivileged.prefix(root=True, namespaces=unprivileged.namespaces_work())
-    if not unprivileged.can_use(places.folder, before):
+    if not unprivileged.can_use(places.folder, unprivileged.launcher()):
         raise PreparationError(unprivileged.CLOSED_FOLDER.format(folder=places.root))
 
 

