@@ -120,7 +120,7 @@ def send_asking(session: "Session", body: dict[str, Any], send: Callable[[dict[s
         if not session.surroundings.interactive:
             session.screen.note(f"Secrets are given with --secret, here: --secret {missing[0]}=-")
             raise
-        session.screen.note(refused.sentence)
+        session.screen.note(f"Clearline needs with this: {', '.join(missing)}")
         secrets = {name: asked(name, session.surroundings) for name in missing}
     return send(body | {"credentials": body["credentials"] | secrets})
 
