@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,13 +37,17 @@ class Bus:
     bootstrap: str
     producer: Producer
     records: list[Any] = field(default_factory=list)
+    answers: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def heard(self, record: Any) -> None:
+        self.records.append(record)
+        if record.topic == VERIFICATIONS.name:
+            body = json.loads(record.value)
+            body |= {"type": header(record, "ce_type"), "id": header(record, "ce_id")}
+            self.answers[body["verification_id"]].append(body)
 
     def of(self, verification_id: Any, kind: str = "") -> list[dict[str, Any]]:
-        wanted = [one for one in self.records if one.topic == VERIFICATIONS.name and kind in header(one, "ce_type")]
-        bodies = [
-            json.loads(one.value) | {"type": header(one, "ce_type"), "id": header(one, "ce_id")} for one in wanted
-        ]
-        return [body for body in bodies if body["verification_id"] == str(verification_id)]
+        return [body for body in self.answers[str(verification_id)] if kind in body["type"]]
 
     def ends(self, verification_id: Any) -> set[str]:
         return {body["id"] for body in self.of(verification_id) if "progressed" not in body["type"]}
@@ -66,7 +71,7 @@ async def bus(own_kafka: KafkaServer) -> AsyncIterator[Bus]:
 
     async def listen() -> None:
         async for record in consumer:
-            made.records.append(record)
+            made.heard(record)
 
     listening = asyncio.create_task(listen())
     yield made

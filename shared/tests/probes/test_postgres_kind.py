@@ -99,7 +99,6 @@ async def test_each_permission_is_asked_on_its_own(reader: Form, climbing: Any) 
         ),
         ({"tables": ["sales.nothing"]}, "/config/tables/0", "SELECT on sales.nothing"),
         ({"tables": ["'; drop table sales.orders; --"]}, "/config/tables/0", "SELECT on"),
-        ({"tables": ["sales."]}, "/config/tables", "invalid name syntax"),
     ):
         verdict = await climbing("postgres", config | asked, credentials)
         assert found(verdict) == ("PERMISSION_MISSING", "authorize", field)
@@ -224,7 +223,7 @@ async def test_a_wrong_certificate_stops_before_the_password_is_sent(
 async def test_a_server_that_wants_encryption_is_told_at_the_right_field(
     own_postgres: PostgresServer, authority: trustme.CA, climbing: Any
 ) -> None:
-    assert authority.cert_pem
+    assert authority.cert_pem.bytes()
     hba = own_postgres.cluster.data / "pg_hba.conf"
     before = hba.read_text()
     hba.write_text("hostnossl all limited all reject\n" + before)
