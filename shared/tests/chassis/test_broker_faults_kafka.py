@@ -1,17 +1,25 @@
 """The broker is killed, restarted and frozen under traffic: consumers go on by themselves, nothing is lost."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.harness.places import unique
 from tests.harness.waiting import until
 
+from clearline.chassis.clock import SystemClock
 from clearline.chassis.consumption import Batch, Received
 from clearline.chassis.delivery import BusUnavailable
 from clearline.chassis.outcome import Done, Outcome
+from clearline.chassis.producer import Producer
+from clearline.chassis.settings import KafkaSettings
+from clearline.chassis.topics import provision
 from clearline.contracts.event import Event
+from clearline.contracts.topics import TOPICS
 
 MakeEvent = Callable[..., Event]
 
@@ -92,3 +100,50 @@ async def test_a_frozen_broker_is_told_and_survived(own_kafka: Any, make: Any, r
         await until(lambda: consumer.status().healthy, within=60)
         await bus.send(event("a", 1))
         await until(lambda: done[-1] == 1, within=30)
+
+
+@pytest.mark.timeout(90)
+async def test_the_producer_waits_no_longer_than_it_says_and_recovers(
+    own_kafka: Any, make: Any, event: MakeEvent
+) -> None:
+    bus = await make(bootstrap=own_kafka.bootstrap, partitions=1)
+    await bus.producer.publish(event("a", 0), bus.topic)
+    own_kafka.pause()
+    try:
+        began = time.monotonic()
+        with pytest.raises(BusUnavailable):
+            await bus.producer.publish(event("a", 1), bus.topic)
+        assert time.monotonic() - began < 7  # its limit in these tests is 5 s
+        assert bus.producer.last_error
+        began = time.monotonic()
+        await bus.producer.stop(1)
+        assert time.monotonic() - began < 5
+    finally:
+        own_kafka.resume()
+    await until(lambda: _published(bus.producer, event("a", 2), bus), within=20)
+    assert bus.producer.last_error is None
+    await own_kafka.kill()
+    starting = asyncio.create_task(own_kafka.start())
+    await until(lambda: _published(bus.producer, event("a", 3), bus), within=30)
+    await starting
+    assert [r.value for r in await bus.read(bus.topic)].count(b'{"n":3}') >= 1
+
+
+@pytest.mark.timeout(60)
+async def test_provisioning_waits_for_kafka(own_kafka: Any) -> None:
+    settings, topics = (
+        KafkaSettings(bootstrap_servers=(own_kafka.bootstrap,)),
+        [replace(topic, name=unique("waited")) for topic in TOPICS],
+    )
+    await own_kafka.stop()
+    waiting = asyncio.create_task(provision(topics, settings, SystemClock()))
+    await own_kafka.start()
+    assert len(await asyncio.wait_for(waiting, 30)) == len(topics)
+
+
+async def _published(producer: Producer, event: Event, bus: Any) -> bool:
+    try:
+        await producer.publish(event, bus.topic)
+    except BusUnavailable:
+        return False
+    return True

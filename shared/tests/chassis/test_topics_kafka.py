@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -58,12 +57,3 @@ async def test_a_difference_is_told_and_nothing_is_changed(kafka: str) -> None:
     assert f"{fewer.name}: 12 partitions, declared are 13" in said
     assert f"{fewer.name}: max.message.bytes is 262144, declared is 77777" in said
     assert (await _described(kafka, fewer))["max.message.bytes"] == "262144"
-
-
-@pytest.mark.timeout(60)
-async def test_it_waits_for_kafka(own_kafka: Any) -> None:
-    settings, topics = KafkaSettings(bootstrap_servers=(own_kafka.bootstrap,)), renamed()
-    await own_kafka.stop()
-    waiting = asyncio.create_task(provision(topics, settings, SystemClock()))
-    await own_kafka.start()
-    assert len(await asyncio.wait_for(waiting, 30)) == len(topics)
