@@ -3,14 +3,18 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from tests.harness.places import unique
 from tests.harness.waiting import until
 
 from clearline.chassis import correlation
+from clearline.chassis.cloudevents import to_record
 from clearline.chassis.consumption import Received
 from clearline.chassis.lease import LeaseLost
 from clearline.chassis.outcome import Dead, DeadReason, Done, Ill, Outcome, Retry
+from clearline.chassis.topics import provision
 from clearline.contracts.event import Event
 
 MakeEvent = Callable[..., Event]
@@ -240,3 +244,46 @@ async def read_back(bus: Any) -> list[Any]:
 
 async def committed_to(bus: Any, offset: int) -> bool:
     return bool(await bus.committed() == {0: offset})
+
+
+async def test_poison_costs_only_itself(make: Any, running: Any, event: MakeEvent) -> None:
+    bus = await make(partitions=1)
+    done: list[int] = []
+
+    async def handler(received: Received) -> Outcome:
+        assert received.event is not None
+        done.append(received.event.data.n)
+        return Done()
+
+    good = to_record(event("k", 0))
+    poison: list[dict[str, Any]] = [
+        {"value": b"{", "headers": good.headers},
+        {"value": good.value, "headers": ()},
+        {"value": None, "headers": good.headers},
+        {"value": good.value, "headers": good.headers, "key": None},
+        {"value": good.value, "headers": (*good.headers, ("ce_type", b"\xff"))},
+    ]
+    async with running(bus.watermark(handler)):
+        for n, parts in enumerate(poison):
+            await bus.send(event("k", 2 * n), event(f"k{n}", 2 * n + 1))
+            await bus.send_raw(**parts)
+        await until(lambda: committed_to(bus, 3 * len(poison)))
+    assert sorted(done) == list(range(2 * len(poison)))
+    reasons = [dict(letter.headers)["clearline-reason"].decode() for letter in await bus.buried()]
+    assert sorted(reasons) == ["no_key", "not_json", "not_utf8", "tombstone", "wrong_schema"]
+
+
+async def test_a_topic_that_is_not_there_yet_is_waited_for(bus: Any, running: Any, event: MakeEvent) -> None:
+    later = replace(bus.topic, name=unique("later"), partitions=1)
+    done = []
+
+    async def handler(received: Received) -> Outcome:
+        done.append(received.offset)
+        return Done()
+
+    consumer = bus.watermark(handler, topics=[bus.topic, later])
+    async with running(consumer):
+        await until(lambda: consumer.status().phase.value == "starting")
+        await provision([later], bus.settings, bus.clock)
+        await bus.producer.publish(event("a", 0), later)
+        await until(lambda: done == [0], within=40)
