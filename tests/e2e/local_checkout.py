@@ -84,17 +84,9 @@ class Checkout:
 
 
 def copy_tree(folder: Path) -> Checkout:
-    """The files that git knows or would know; downloads are shared with this checkout, or each run would fetch them."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - a usual tool
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    """What lies in this checkout and was not made there; downloads are shared with it, or each run would fetch them."""
+    made_here = shutil.ignore_patterns(".git", ".venv", ".clearline", ".*_cache", "__pycache__", "node_modules")
+    shutil.copytree(ROOT, folder, ignore=made_here, dirs_exist_ok=True, symlinks=True)
     (ROOT / ".clearline/cache").mkdir(parents=True, exist_ok=True)
     (folder / ".clearline").mkdir()
     (folder / ".clearline/cache").symlink_to(ROOT / ".clearline/cache")
