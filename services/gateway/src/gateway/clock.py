@@ -123,6 +123,7 @@ class Timekeeper:
         self._interval = interval
         self._chance = chance
         self._duties = (duties or Duties()).all()
+        self._failing: set[str] = set()
 
     async def run(self) -> None:
         """Turn until cancelled. A duty that fails (PostgreSQL away, a lock that is taken) has its next turn."""
@@ -131,13 +132,19 @@ class Timekeeper:
             await self._clock.sleep(pause(self._interval, self._chance()))
 
     async def turn(self) -> None:
-        """Do everything that is due now."""
+        """Do everything that is due now. What keeps failing is said once, and once when it is over."""
         for name, (duty, most) in self._duties.items():
             try:
                 await self._turn_duty(name, duty, most)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 self._metrics.clock_failed.labels(name).inc()
-                _log.warning("a duty of the clock failed and is tried again", duty=name, error=type(error).__name__)
+                if name not in self._failing:
+                    _log.warning("a duty of the clock fails; trying on", duty=name, error=type(error).__name__)
+                self._failing.add(name)
+            else:
+                if name in self._failing:
+                    _log.info("a duty of the clock is done again", duty=name)
+                self._failing.discard(name)
 
     async def _turn_duty(self, name: str, duty: Duty, most: int) -> None:
         for _ in range(most):

@@ -35,6 +35,14 @@ async def test_what_fell_into_the_default_moves_to_its_partition(owner: asyncpg.
     assert await owner.fetchval("select tableoid::regclass::text from changes") == f"changes_{later:%Y%m%d%H}"
 
 
+async def test_what_the_default_holds_ends_with_its_retention_too(owner: asyncpg.Connection) -> None:
+    now = datetime.now(UTC)
+    await owner.execute("insert into inbox values ($1, 'gateway', gen_random_uuid())", now.date() - timedelta(days=40))
+    await owner.execute("insert into changes (at, type) values ($1, 'test')", now - timedelta(days=2))
+    await owner.fetchval("select maintain_partitions($1)", now)
+    assert await owner.fetchval("select (select count(*) from inbox) + (select count(*) from changes)") == 0
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns"])
 async def test_a_session_in_another_zone_makes_the_same_partitions(owner: asyncpg.Connection, zone: str) -> None:
     await owner.execute(f"set timezone = '{zone}'")

@@ -125,6 +125,8 @@ begin
     execute format('drop table public.%I', old);
     done := done + 1;
   end loop;
+  delete from public.inbox_other where day < (as_of - interval '31 days')::date;
+  delete from public.changes_other where at < as_of - interval '24 hours';
   return done;
 end
 $$;
