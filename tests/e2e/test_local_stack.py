@@ -112,6 +112,7 @@ async def test_a_killed_process_comes_back_within_seconds(stack: Checkout, name:
 async def test_a_killed_supervisor_comes_back_and_adopts_what_runs(stack: Checkout) -> None:
     before, supervisor = stack.pids(), stack.state().supervisor.pid
     os.kill(supervisor, signal.SIGKILL)
+    await until(lambda: not _runs(supervisor))
     await until(stack.all_ready, within=20, what="another supervisor took over")
     assert stack.state().supervisor.pid != supervisor
     assert stack.pids() == before
@@ -146,7 +147,7 @@ def test_data_and_token_survive_down_and_up(stack: Checkout) -> None:
     was = stack.pids()
     assert stack.make("down").returncode == 0
     assert not any(map(_runs, was.values()))
-    assert stack.make("status").returncode == 1
+    assert stack.make("status").returncode != 0
     stack.up()
     assert stack.env()["CLEARLINE_TOKEN"] == token
     kept = stack.clearline("connections", "show", "development/kept")
