@@ -145,6 +145,7 @@ async def _connect(dsn: str) -> asyncpg.Connection:
 
 def main(_arguments: list[str]) -> None:
     """`gateway migrate`: print what was applied; a conflict is told and exits 1."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the answer alone on stdout
     try:
         applied = asyncio.run(migrate(load(MigrateSettings).postgres_migrate_dsn.get_secret_value()))
     except SchemaConflict as conflict:
