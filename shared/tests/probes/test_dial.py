@@ -192,7 +192,7 @@ async def test_a_cancelled_look_up_is_not_begun_and_the_others_go_on() -> None:
 
     lookups = NameLookups(threads=1)
     loop = asyncio.get_running_loop()
-    first = lookups.submit(loop, lambda: [] if release.wait(10) else [])
+    first = lookups.submit(loop, lambda: [] * release.wait(10))
     await asyncio.sleep(0)
     second = lookups.submit(loop, noting("second"))
     third = lookups.submit(loop, noting("third"))
