@@ -167,6 +167,14 @@ async def test_eight_kinds_of_poison_while_good_traffic_flows(make: Any, running
     assert bus.value("clearline_dead_letters_total", topic=bus.topic.name, reason="wrong_schema") == 3
 
 
+async def test_alarming_series_are_there_before_anything_happens(bus: Any) -> None:
+    bus.batch(Store().handle)
+    found = bus.metrics.registry.get_sample_value
+    labels = {"topic": bus.topic.name, "reason": "handler_failed"}
+    assert found("clearline_dead_letters_total", labels) == 0
+    assert found("clearline_consumer_stopped", {"group": bus.group}) == 0
+
+
 async def test_tombstones_reach_the_handler_on_a_compacted_topic(make: Any, running: Any, event: MakeEvent) -> None:
     bus = await make(partitions=1, compacted=True)
     seen: list[tuple[str, bool]] = []

@@ -22,7 +22,7 @@ from clearline.chassis.producer import Producer
 from clearline.chassis.progress import Standing
 from clearline.chassis.reading import Reader
 from clearline.chassis.record import Record
-from clearline.chassis.retry import classify
+from clearline.chassis.retry import ALONE, ALONE_TRIES, classify
 from clearline.chassis.settings import KafkaSettings
 from clearline.chassis.tries import Tries
 from clearline.contracts.topics import DEAD_LETTERS, Topic
@@ -151,7 +151,7 @@ class BatchConsumer(GroupConsumer):
 
     async def _alone(self, batch: Batch, outcome: Retry | Dead) -> None:
         """The guilty record: a few tries more, then it is dead and its span is stored without it."""
-        tries = Tries(self._clock)
+        tries = Tries(self._clock, between=ALONE, most=ALONE_TRIES)
         while isinstance(outcome, Retry):
             step = tries.failed(outcome)
             if isinstance(step, Dead):

@@ -70,6 +70,7 @@ class GroupConsumer(ABC):
         self._member = GroupMember(settings, list(self._topics), group, self._revoked, self._assigned)
         self._starts = Starts(self._member, positions, self._outage, clock)
         self._continuity = Continuity(self._topics, group, metrics)
+        metrics.expect_group(group, self._topics)
         self._phase = Phase.STARTING
         self._commit_lock = asyncio.Lock()
         self._hand_over_lock = asyncio.Lock()

@@ -1,6 +1,10 @@
 """Every metric of the chassis, each with the reason it exists; labels are bounded (topics, groups, closed enums)."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+
+from clearline.chassis.outcome import DeadReason, Ill
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """From a projection of one record to the slowest verification."""
@@ -108,6 +112,18 @@ class Metrics:
     def count_catalogue_miss(self, code: str) -> None:  # noqa: ARG002 - the catalogue's hook; a raw code has no bound
         """`load(metrics.count_catalogue_miss)` is the catalogue of a process."""
         self.catalogue_misses.inc()
+
+    def expect_group(self, group: str, topics: Iterable[str]) -> None:
+        """Have a consumer's alarming series at zero from its start: `increase()` does not see a series being born."""
+        self.stopped.labels(group).set(0)
+        for ill in Ill:
+            self.retries.labels(group, ill.value)
+        for result in ("ok", "failed"):
+            self.commits.labels(group, result)
+        for topic in topics:
+            self.lost.labels(topic, group)
+            for reason in DeadReason:
+                self.dead_letters.labels(topic, reason.value)
 
     def tell_build(self, *, service: str, version: str, installation: str) -> None:
         """Say once who this process is."""

@@ -7,7 +7,7 @@ from clearline.chassis.progress import Progress
 POLL_AGE_SECONDS = 5.0
 
 _WORDS = {
-    Phase.STARTING: "waiting for Kafka and for partitions",
+    Phase.STARTING: "waiting for Kafka, for its topics and for partitions",
     Phase.RESTORING: "reading the positions of its partitions",
     Phase.STOPPED: "stopped; if nobody asked for it, too many records went to the dead letters",
 }

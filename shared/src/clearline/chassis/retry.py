@@ -76,4 +76,7 @@ KAFKA = Backoff(first=0.2, most=2.0)
 RECORD = Backoff(first=0.5, most=12.0)
 """With five tries at most 0.5 + 1 + 2 + 4 = 7.5 s of waiting, inside the thirty that a record gets."""
 RECORD_TRIES = 5
+ALONE = Backoff(first=0.05, most=0.2)
+ALONE_TRIES = 3
+"""For a batch's guilty record: every halving was a try of it already, and its whole batch waits meanwhile."""
 RECORD_SECONDS = 30.0

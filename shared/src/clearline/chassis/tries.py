@@ -4,14 +4,16 @@ import random
 
 from clearline.chassis.clock import Clock
 from clearline.chassis.outcome import Dead, DeadReason, Ill, Retry
-from clearline.chassis.retry import RECORD, RECORD_SECONDS, RECORD_TRIES, WORLD
+from clearline.chassis.retry import RECORD, RECORD_SECONDS, RECORD_TRIES, WORLD, Backoff
 
 
 class Tries:
     """The tries of one record or batch. Tries during an outage do not count against the record."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, between: Backoff = RECORD, most: int = RECORD_TRIES) -> None:
         self._clock = clock
+        self._between = between
+        self._most = most
         self._began = clock.monotonic()
         self._record = 0
         self._world = 0
@@ -24,8 +26,8 @@ class Tries:
             return WORLD.wait(self._world, random.random)
         self._world = 0
         self._record += 1
-        wait = RECORD.wait(self._record, random.random)
+        wait = self._between.wait(self._record, random.random)
         spent = self._clock.monotonic() - self._began + wait
-        if self._record >= RECORD_TRIES or spent > RECORD_SECONDS:
+        if self._record >= self._most or spent > RECORD_SECONDS:
             return Dead(DeadReason.HANDLER_FAILED, f"given up after {self._record} tries: {retry.reason}")
         return wait
