@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from clearline.catalogue import ClearlineError
 from clearline.contracts.verification import STEPS
 from clearline.probes.forms import parse_config, parse_credentials
 from clearline.probes.ladder import Limits
@@ -119,10 +120,23 @@ def test_a_good_form_is_accepted_and_read_back(name: str, sample: Sample) -> Non
     config = parse_config(kind, raw)
     assert parse_config(kind, config.as_json()) == config
     assert parse_credentials(kind, credentials, config=config).given() == credentials
+    assert parse_credentials(kind, {}, config=config, stored=tuple(credentials)).given() == {}
     assert kind.required_credentials(config) == credentials.keys() <= kind.allowed_credentials(config)
     assert kind.allowed_credentials(config) <= set(kind.credentials.model_fields)
     assert "db.example.com:1234" in kind.destination(config)
     assert isinstance(config, Form)
+
+
+@pytest.mark.parametrize(("name", "sample"), EACH)
+def test_a_credential_that_is_neither_given_nor_stored_is_asked_for(name: str, sample: Sample) -> None:
+    kind = KINDS[name]
+    raw, credentials = sample("db.example.com", 1234)
+    for missing in credentials:
+        with pytest.raises(ClearlineError) as refused:
+            parse_credentials(kind, {}, config=parse_config(kind, raw))
+        assert [(one.pointer, one.code) for one in refused.value.errors] == [
+            (f"/credentials/{missing}", "FIELD_REQUIRED")
+        ]
 
 
 @pytest.mark.parametrize(("name", "sample"), EACH)

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from clearline.contracts.verification import StepName
 from clearline.probes.addresses import canonical_host
@@ -65,9 +65,11 @@ class PostgresConfig(Form):
 
 
 class PostgresCredentials(Credentials):
-    """The user's password."""
+    """The user's password: always needed, but an edit may leave it out where it is stored."""
 
-    password: Annotated[Secret, Field(title="Password")]
+    model_config = ConfigDict(json_schema_extra={"required": ["password"]})
+
+    password: Annotated[Secret | None, Field(title="Password")] = None
 
 
 def endpoint(config: PostgresConfig) -> Endpoint:
@@ -124,7 +126,7 @@ async def authenticate(climb: Climb) -> Evidence:
         host=climb.endpoint.host,
         port=climb.endpoint.port,
         user=config.user,
-        password=climb.credentials.password.get_secret_value(),
+        password=climb.credentials.given()["password"],
         database=config.database,
         ssl=climb.kept.get("tls", False),
         loop=loop,
