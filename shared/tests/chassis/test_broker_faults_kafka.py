@@ -130,6 +130,23 @@ async def test_the_producer_waits_no_longer_than_it_says_and_recovers(
 
 
 @pytest.mark.timeout(60)
+async def test_what_was_cancelled_while_kafka_was_away_is_not_written_later(
+    own_kafka: Any, make: Any, event: MakeEvent
+) -> None:
+    bus = await make(bootstrap=own_kafka.bootstrap, partitions=1)
+    await bus.producer.publish(event("a", 0), bus.topic)
+    await own_kafka.kill()
+    link = bus.producer._link
+    publishing = asyncio.create_task(bus.producer.publish(event("a", 1), bus.topic))
+    await until(lambda: link._current._message_accumulator._batches)  # queued in aiokafka, which tries without end
+    publishing.cancel()
+    await asyncio.gather(publishing, return_exceptions=True)
+    await own_kafka.start()
+    await until(lambda: _published(bus.producer, event("a", 2), bus), within=30)
+    assert [record.value for record in await bus.read(bus.topic)] == [b'{"n":0}', b'{"n":2}']
+
+
+@pytest.mark.timeout(60)
 async def test_provisioning_waits_for_kafka(own_kafka: Any) -> None:
     settings, topics = (
         KafkaSettings(bootstrap_servers=(own_kafka.bootstrap,)),

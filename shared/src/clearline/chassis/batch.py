@@ -201,7 +201,8 @@ class BatchConsumer(GroupConsumer):
             outcome = classify(error)
             if outcome.ill is Ill.RECORD:
                 self._metrics.retries.labels(self._group, Ill.RECORD.value).inc()
-                _LOG.warning("a batch failed", group=self._group, records=len(batch.records), exc_info=error)
+                alone = error if len(batch.records) <= 1 else None  # the trace of the guilty record, not of each half
+                _LOG.warning("a batch failed", group=self._group, records=len(batch.records), exc_info=alone)
         for topic in {partition.topic for partition in batch.spans}:
             self._metrics.handler_seconds.labels(topic, "batch").observe(self._clock.monotonic() - began)
         return outcome

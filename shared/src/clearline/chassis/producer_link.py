@@ -52,6 +52,10 @@ class ProducerLink:
                 await asyncio.wait(futures)
         except (KafkaError, OSError, TimeoutError) as error:
             failure = error
+        except asyncio.CancelledError:
+            if not all(future.done() for future in futures):
+                self._discard(producer)  # what is still queued would be written whenever Kafka is back
+            raise
         results = [_result(future, failure) for future in futures]
         results += [failure] * (len(outgoing) - len(futures))
         if any(isinstance(result, BaseException) for result in results):
