@@ -1,9 +1,11 @@
 """Create, verify, activate, edit, discard, deactivate, retire: through HTTP, on a real PostgreSQL."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from services.gateway.tests.api_stand import ApiStand
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -154,6 +156,27 @@ async def test_verify_by_hand_answers_with_what_is_pending(stand: ApiStand, tcp_
     listed = (await client.get(f"{url}/verifications")).json()["items"]
     assert [each["status"] for each in listed] == ["pending", "failed"]
     assert (await client.post(f"{url}/verify", json={"revision": 9})).json()["code"] == "REVISION_NOT_FOUND"
+
+
+async def test_prefer_wait_answers_with_the_end(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    body = (await client.post("/connections", json=tcp_draft())).json()
+    url = f"/connections/{body['id']}"
+    in_vain = await client.post(f"{url}/verify", headers={"prefer": "wait=1"})
+    assert in_vain.status_code == 202
+    assert in_vain.headers["preference-applied"] == "wait=1"
+    assert "verification" not in in_vain.json()
+    waiting = asyncio.create_task(client.post(f"{url}/verify", headers={"prefer": "respond-async, wait=20"}))
+
+    async def ended() -> bool:
+        for row in await stand.owner.fetch("select id from verifications where outcome = 'pending'"):
+            await stand.end_verification(str(row["id"]), "failed")
+        return waiting.done()
+
+    await until(ended, within=15)
+    answer = waiting.result().json()
+    assert answer["verification"]["id"] == answer["verification_id"]
+    assert answer["verification"]["status"] == "failed"
 
 
 async def test_an_expired_or_outdone_success_does_not_activate(stand: ApiStand, tcp_draft: Any) -> None:

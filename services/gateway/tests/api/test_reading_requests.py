@@ -15,6 +15,7 @@ from gateway.api.connection_requests import CreateConnectionRequest
 from gateway.api.faults import fault_of, pointer_of
 from gateway.api.openapi import main, rendered
 from gateway.api.preconditions import versions_in
+from gateway.api.prefer import wait_in
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -59,6 +60,21 @@ def test_noise_is_read_or_refused_and_never_breaks(raw: bytes) -> None:
 )
 def test_if_match_names_versions(header: str, versions: set[str] | None) -> None:
     assert versions_in(header) == (None if versions is None else frozenset(versions))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("wait=5", 5),
+        ("respond-async, wait=7", 7),
+        ("wait = 9 ; x", 9),
+        ("WAIT=100", 30),
+        ("wait=-1", 0),
+        ("await=5", 0),
+    ],
+)
+def test_prefer_says_how_long_to_wait(header: str, seconds: int) -> None:
+    assert wait_in(header) == seconds
 
 
 def test_every_finding_has_its_pointer_and_never_its_value() -> None:

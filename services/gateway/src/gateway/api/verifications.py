@@ -10,6 +10,7 @@ from gateway.api.access import AtDesk, Operator, Viewer
 from gateway.api.connection_models import VerificationAnswer
 from gateway.api.connection_requests import RevisionRequest
 from gateway.api.paging import Page, Paging
+from gateway.api.prefer import WaitSeconds, wait_for
 from gateway.api.values import Answer
 from gateway.commands.request_verification import RequestVerification
 from gateway.queries.verifications import ListVerifications, VerificationById
@@ -23,17 +24,38 @@ class VerifyAnswer(Answer):
 
     verification_id: UUID
     correlation_id: str = Field(description="Of the verification's events and logs.")
+    verification: VerificationAnswer | None = Field(
+        default=None, description="Its end, where `Prefer: wait=N` was sent and it came in time."
+    )
 
 
-@router.post("/verify", status_code=202, operation_id="verifyConnection", response_model=VerifyAnswer)
+@router.post(
+    "/verify",
+    status_code=202,
+    operation_id="verifyConnection",
+    response_model=VerifyAnswer,
+    response_model_exclude_unset=True,
+)
 async def verify(
-    connection_id: UUID, response: Response, caller: Operator, at: AtDesk, body: RevisionRequest | None = None
+    *,
+    connection_id: UUID,
+    response: Response,
+    wait: WaitSeconds,
+    caller: Operator,
+    at: AtDesk,
+    body: RevisionRequest | None = None,
 ) -> Shown:
     """Ask for a verification. One that is pending for the same revision is the answer already."""
     revision = body.revision if body else None
     asked = await at.perform(caller, RequestVerification(connection_id=connection_id, revision=revision))
     response.headers["location"] = f"/api/v1/connections/{connection_id}/verifications/{asked.verification_id}"
-    return {"verification_id": asked.verification_id, "correlation_id": asked.correlation_id}
+    answer: Shown = {"verification_id": asked.verification_id, "correlation_id": asked.correlation_id}
+    if not wait:
+        return answer
+    response.headers["preference-applied"] = f"wait={wait}"
+    question = VerificationById(connection_id, asked.verification_id)
+    ended = await wait_for(lambda: at.ask(caller, question), lambda shown: shown["status"] != "pending", wait)
+    return answer if ended is None else {**answer, "verification": ended}
 
 
 @router.get(
