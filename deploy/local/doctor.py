@@ -19,6 +19,7 @@ OLD = tuple(sys.version_info) < (3, 11)
 DISK_NEEDED = 2_000_000_000  # bytes: 230 MB of downloads and installed files, a Kafka and a Postgres that grow
 MEMORY_NEEDED = 1_000_000_000  # bytes: Kafka 150 to 250 MB, Postgres 50 MB, four Python processes 60 to 90 MB each
 SKEW_ALLOWED = 1.0  # seconds
+NTP_PORT = 123
 NTP_EPOCH = 2_208_988_800  # seconds from 1900, where NTP counts from, to 1970
 
 
@@ -158,7 +159,7 @@ def _skew(server: str) -> "float | None":
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(2)
             asked = time.time()
-            client.sendto(b"\x23" + 47 * b"\0", (server, 123))
+            client.sendto(b"\x23" + 47 * b"\0", (server, NTP_PORT))
             answer = client.recv(48)
             received = time.time()
     except OSError:

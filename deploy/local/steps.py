@@ -1,6 +1,7 @@
 """The steps of a start that talk to Postgres: the logins' passwords and the administrator's token."""
 
 import asyncio
+import http
 import http.client
 import json
 import os
@@ -12,7 +13,6 @@ import asyncpg
 from deploy.local.keys import LOGINS, password_of, read_env, update_env
 from deploy.local.places import Places
 
-HTTP_OK = 200
 OWNER_DSN = "CLEARLINE_POSTGRES_MIGRATE_DSN_FILE"
 
 
@@ -39,19 +39,24 @@ async def _alter_logins(dsn: str, passwords: dict[str, str]) -> None:
 
 
 def ensure_token(places: Places) -> None:
-    """Keep the administrator's token in `.clearline/env` while the gateway accepts it; else make another."""
+    """Keep the administrator's token in `.clearline/env` unless the gateway refuses it; then make another."""
     env = read_env(places.env_file)
     port = int(env["CLEARLINE_URL"].rsplit(":", 1)[1])
-    if not is_accepted(port, env.get("CLEARLINE_TOKEN", "")):
-        update_env(places.env_file, {"CLEARLINE_TOKEN": _new_token(places)})
+    match session_status(port, env.get("CLEARLINE_TOKEN", "")):
+        case http.HTTPStatus.OK:
+            return
+        case http.HTTPStatus.UNAUTHORIZED:
+            update_env(places.env_file, {"CLEARLINE_TOKEN": _new_token(places)})
+        case other:
+            raise TokenError(f"the gateway answered {other} when asked whether it knows the token")
 
 
-def is_accepted(port: int, token: str) -> bool:
+def session_status(port: int, token: str) -> int:
     """Ask the gateway itself. http.client knows no proxies, which would swallow a request to loopback."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/api/v1/session", headers={"Authorization": f"Bearer {token}"})
-        return bool(token) and connection.getresponse().status == HTTP_OK
+        connection.request("GET", "/api/v1/session", headers={"Authorization": f"Bearer {token}"} if token else {})
+        return connection.getresponse().status
     finally:
         connection.close()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import assert_never
 
 from deploy.local import child as children
@@ -17,7 +18,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0
 EXITS_BEFORE_FAILED = 4
 TRIES_OF_A_STEP = 2
 STEADY_AFTER = 10.0  # seconds of readiness after which the next exit counts as the first again
-ASK_STARTING, ASK_READY = 0.1, 5.0  # seconds between questions
+ASK_STARTING, ASK_LATE, ASK_READY = 0.1, 1.0, 5.0  # seconds between questions
+LATE_AFTER = 100  # questions
 
 
 @dataclass(slots=True)
@@ -124,12 +126,13 @@ class Supervised:
 
     async def _ask(self, service: Service) -> None:
         """Keep the condition true to what the process answers."""
-        while True:
+        for asked in count():
             if await answers(service.ready):
                 self._note_answer(service)
             elif self.told.condition == Condition.READY:
                 self._become(Condition.SILENT)
-            await asyncio.sleep(ASK_READY if self.told.condition == Condition.READY else ASK_STARTING)
+            waiting = ASK_STARTING if asked < LATE_AFTER else ASK_LATE
+            await asyncio.sleep(ASK_READY if self.told.condition == Condition.READY else waiting)
 
     def _note_answer(self, service: Service) -> None:
         if self.told.condition == Condition.READY or self.child is None:
