@@ -182,5 +182,5 @@ def test_a_token_never_follows_a_redirect(clearline: Clearline, gateway: FakeGat
     gateway.answers["GET", "/api/v1/connections"] = lambda _request: httpx2.Response(
         307, headers={"location": "http://127.0.0.1:8080/api/v1/elsewhere"}
     )
-    clearline("connections", "list")
+    assert "sends requests elsewhere" in clearline("connections", "list").err
     assert len(gateway.requests) == 1

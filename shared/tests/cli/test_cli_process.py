@@ -187,6 +187,10 @@ def test_closed_streams_are_no_fault(environment: dict[str, str]) -> None:
     shell = f"{shlex.join([*COMMAND, 'connections', 'show', VERIFY[1]])} <&- >&- 2>&-"
     done = subprocess.run(["/bin/sh", "-c", shell], env=environment, check=False)  # noqa: S603 - our own command
     assert done.returncode == 0
+    shell = f"{shlex.join([*COMMAND, 'connections', 'retire', VERIFY[1]])} <&-"
+    done = subprocess.run(["/bin/sh", "-c", shell], env=environment, capture_output=True, check=False)  # noqa: S603 - our own command
+    assert done.returncode == 2
+    assert b"nobody can be asked" in done.stderr
 
 
 def test_a_fault_of_our_own_is_one_line_without_values(clearline: Clearline, monkeypatch: pytest.MonkeyPatch) -> None:
