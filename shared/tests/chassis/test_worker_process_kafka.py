@@ -157,3 +157,10 @@ async def test_a_taken_port_is_a_clear_error(make: Any, processes: Any) -> None:
     assert f"127.0.0.1:{first.port} cannot be used" in said
     assert "CLEARLINE_OPS_PORT" in said
     assert "Traceback" not in said
+
+
+def test_a_process_whose_loop_hangs_still_ends() -> None:
+    hanging = "import time; from clearline.chassis.service import _end_at_last; _end_at_last(0.2); time.sleep(30)"
+    began = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", hanging], check=False, timeout=20).returncode == 1  # noqa: S603 - ours
+    assert time.monotonic() - began < 15
