@@ -195,7 +195,10 @@ async def test_no_secret_leaves_by_any_door() -> None:
     async def raising(climb: Climb) -> Mapping[str, Any]:
         raise RuntimeError(climb.credentials.key.get_secret_value())
 
-    for last in (failing, raising):
+    async def naming(climb: Climb) -> Mapping[str, Any]:
+        raise StepFailed("DATABASE_MISSING", database=climb.credentials.key.get_secret_value())
+
+    for last in (failing, raising, naming):
         verdict = await ascend({"tls": leaking, "authenticate": last})
         assert SECRET not in str(verdict)
         assert "[redacted]" in str(verdict.steps[2])

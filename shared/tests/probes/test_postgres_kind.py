@@ -233,5 +233,7 @@ async def test_a_server_that_wants_encryption_is_told_at_the_right_field(
     await connection.close()
     config, _ = form(own_postgres.dsn, user="limited", tls="disable")
     verdict = await climbing("postgres", config, {"password": "l"})
+    encrypted = await climbing("postgres", config | {"tls": "require"}, {"password": "l"})
     hba.write_text(before)
     assert found(verdict) == ("AUTH_REJECTED", "authenticate", "/config/tls")
+    assert encrypted.status == "verified", encrypted.failure  # the login itself went through TLS

@@ -57,7 +57,7 @@ def test_basic_authentication_is_masked_at_every_alignment(user: str) -> None:
 
 def test_a_cut_text_was_scrubbed_before_it_was_cut() -> None:
     line = Redactor(["hunter2secret"]).line("x" * 30 + "hunter2secret", 36)
-    assert "hunter" not in line
+    assert "hun" not in line
     assert len(line) <= 36
 
 
