@@ -58,6 +58,9 @@ def test_a_name_that_fits_two_exits_2_with_the_list(clearline: Clearline, gatewa
     assert "development/warehouse" in result.err
     assert "production/warehouse" in result.err
     assert clearline("activate", "production/warehouse").code == 0
+    gateway.add("two words")
+    gateway.add("two words", environment="production")
+    assert "Name it 'production/two words' (id" in clearline("activate", "two words").err
 
 
 def test_a_name_that_fits_none_exits_2(clearline: Clearline, gateway: FakeGateway) -> None:

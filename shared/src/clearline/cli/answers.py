@@ -1,5 +1,6 @@
 """The gateway's answers as far as people are shown them. What a newer gateway adds is ignored; a gap has a default."""
 
+import shlex
 from datetime import datetime
 from typing import Any
 
@@ -105,6 +106,11 @@ class Connection(Answer, frozen=True, kw_only=True):
     def label(self) -> str:
         """The unique name by which people call it."""
         return f"{self.environment}/{self.name}"
+
+    @property
+    def argument(self) -> str:
+        """The label as it is typed in a shell."""
+        return shlex.quote(self.label)
 
 
 class VerificationQueued(Answer, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ def find(api: "Api", name: str) -> Connection:
         case _:
             raise WrongUseError(
                 f"{len(fitting)} connections are called {name}.",
-                *(f"Name it {one.label} (id {one.id})" for one in fitting),
+                *(f"Name it {one.argument} (id {one.id})" for one in fitting),
             )
 
 

@@ -51,7 +51,9 @@ def _duration(milliseconds: float) -> str:
 
 
 def _evidence(evidence: dict[str, Any]) -> str:
-    told = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in evidence.items())
+    told = ", ".join(
+        f"{name.replace('_', ' ')} {_value(value)}" for name, value in evidence.items() if value not in ("", None)
+    )
     return told if len(told) <= MAX_EVIDENCE else told[: MAX_EVIDENCE - 1] + "…"
 
 

@@ -139,7 +139,7 @@ def _finish(opened: "Session", reply: "Reply", done: str, wait: float | None) ->
         if opened.screen.wants_json:
             body = opened.api.get(f"/connections/{now.id}").body
         elif code is ExitCode.FINE:
-            opened.screen.note(f"Let it go live: clearline activate {now.label}")
+            opened.screen.note(f"Let it go live: clearline activate {now.argument}")
     if opened.screen.wants_json:
         opened.screen.json(body)
     raise typer.Exit(code)

@@ -38,7 +38,7 @@ def verify(
             opened.screen.json(reply.body)
         else:
             opened.screen.line(f"Verification {queued.verification_id} of {connection.label} is queued.")
-            opened.screen.note(f"Its result: clearline connections show {connection.label}")
+            opened.screen.note(f"Its result: clearline connections show {connection.argument}")
 
 
 def watch(
