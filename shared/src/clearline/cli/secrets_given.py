@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clearline.cli.ends import WrongUseError
+from clearline.cli.plain_text import plain
 from clearline.cli.surroundings import Surroundings
 from clearline.cli.typed_fields import secret_as_argument
 
@@ -50,7 +51,7 @@ def asked(name: str, surroundings: Surroundings) -> str:
             f"From standard input: --secret {name}=-",
             f"From the environment or a file: --secret '{name}=${{env:VARIABLE}}' or --secret '{name}=${{file:PATH}}'",
         )
-    return _checked(name, surroundings.ask_secret(f"{name}: "))
+    return _checked(name, surroundings.ask_secret(f"{plain(name)}: "))
 
 
 def _from(name: str, source: str, surroundings: Surroundings) -> str:

@@ -10,6 +10,7 @@ from clearline.cli.commands import configuring
 from clearline.cli.commands.options import Name, Output
 from clearline.cli.connection_view import HEADERS, HISTORY_HEADERS, connection_lines, history_row, row
 from clearline.cli.ends import WrongUseError
+from clearline.cli.plain_text import plain
 from clearline.cli.reading import read
 from clearline.cli.session import session
 from clearline.cli.surroundings import OutputForm
@@ -77,7 +78,7 @@ def retire(
             if not opened.surroundings.interactive:
                 raise WrongUseError("Retiring is for good and nobody can be asked here.", "Say so with --yes.")
             question = f"Retire {found.label}, {found.lifecycle}, for good? Type its name to go on: "
-            if opened.surroundings.ask(question).strip() != found.name:
+            if opened.surroundings.ask(plain(question)).strip() != found.name:
                 raise WrongUseError("Nothing was retired.")
         answer = opened.api.delete(f"/connections/{found.id}", etag=reply.etag)
         if opened.screen.wants_json:
