@@ -1,4 +1,4 @@
-"""SIGKILL of gateway (with its relay), projector and verifier at random moments while commands are under way.
+"""SIGKILL and SIGSTOP of gateway (with its relay), projector and verifier at random moments under load.
 
 Nothing that was acknowledged may be lost, doubled or out of order. `CLEARLINE_FAULTS_COMMANDS` and
 `CLEARLINE_FAULTS_SEED` make it longer or another; a failure names its seed.
@@ -7,6 +7,7 @@ Nothing that was acknowledged may be lost, doubled or out of order. `CLEARLINE_F
 import asyncio
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,22 +22,32 @@ from tests.harness.waiting import until
 COMMANDS = int(os.environ.get("CLEARLINE_FAULTS_COMMANDS", "5000"))
 SEED = int(os.environ.get("CLEARLINE_FAULTS_SEED", "1"))
 HEALING_SECONDS = 60.0
+FREEZES, FROZEN_SECONDS = 0.25, 4.0  # of all faults; group sessions expire after two seconds
 PAUSES = (1.0, 4.0)  # between one process being back and the next being killed
 
 
 async def disturb(installation: Installation, load: "asyncio.Task[None]", seed: int) -> list[str]:
-    """Kill one process after another until the load is done; each is started again at once, as a supervisor does."""
+    """Kill or freeze one process after another until the load is done, each at least killed once.
+
+    A killed one is started again at once, as a supervisor does; a frozen one wakes after its session has expired.
+    """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    killed: list[str] = []
+    done: list[str] = []
     while not load.done():
         await asyncio.wait({load}, timeout=chance.uniform(*PAUSES))
-        missing = sorted(set(installation.processes) - set(killed))
-        name = chance.choice(missing or [*installation.processes])
+        missing = sorted({f"killed {name}" for name in installation.processes} - set(done))
+        name = (chance.choice(missing) if missing else f"killed {chance.choice([*installation.processes])}").split()[1]
         process = installation.processes[name]
-        await process.kill()
-        killed.append(name)
-        await process.start()
-    return killed
+        if not missing and chance.random() < FREEZES:
+            os.kill(process.pid, signal.SIGSTOP)
+            await asyncio.wait({load}, timeout=FROZEN_SECONDS)
+            os.kill(process.pid, signal.SIGCONT)
+            done.append(f"froze {name}")
+        else:
+            await process.kill()
+            await process.start()
+            done.append(f"killed {name}")
+    return done
 
 
 @pytest.mark.timeout(300)
@@ -46,7 +57,7 @@ async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     async with listener() as port, installed(tmp_path, own_kafka, own_postgres) as installation:
         load = Load(installation, port, COMMANDS, SEED)
         loading = asyncio.create_task(load.run())
-        killed = await disturb(installation, loading, SEED)
+        faulted = await disturb(installation, loading, SEED)
         await loading
 
         async def settled() -> bool:
@@ -54,6 +65,6 @@ async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
 
         await until(settled, within=HEALING_SECONDS, every=0.5, what=f"everything to come to rest (seed {SEED})")
         found = list(faults(load.ledger, await read_truth(own_postgres.dsn, own_kafka.bootstrap)))
-    assert found == [], f"seed {SEED}, killed {killed}"
-    assert set(killed) == set(installation.processes), "every process was killed at least once"
+    assert found == [], f"seed {SEED}: {faulted}"
+    assert {f"killed {name}" for name in installation.processes} <= set(faulted)
     assert load.ledger.commands >= 0.9 * COMMANDS
