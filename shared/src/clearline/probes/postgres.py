@@ -5,7 +5,7 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from clearline.contracts.verification import StepName
 from clearline.probes.addresses import canonical_host
@@ -65,11 +65,9 @@ class PostgresConfig(Form):
 
 
 class PostgresCredentials(Credentials):
-    """The user's password: always needed, but an edit may leave it out where it is stored."""
+    """The user's password."""
 
-    model_config = ConfigDict(json_schema_extra={"required": ["password"]})
-
-    password: Annotated[Secret | None, Field(title="Password")] = None
+    password: Annotated[Secret, Field(title="Password")]
 
 
 def endpoint(config: PostgresConfig) -> Endpoint:
