@@ -1,12 +1,20 @@
 """Migrations apply once, in order, under a lock, whoever runs them and however many at once."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from services.gateway.tests.migrated import MigratedDatabase
+from services.gateway.tests.migrated import (
+    PASSWORD,
+    MigratedDatabase,
+    add_connection,
+    add_verification,
+    succeed,
+)
 from tests.harness import database as databases
 from tests.harness.database import Database
+from tests.harness.places import unique
 
 from gateway.migrate import Migration, SchemaConflict, migrate, migrations, pending, schema_version, wait_for_schema
 from gateway.read_model.pools import open_pool
@@ -69,3 +77,26 @@ async def test_every_login_can_read_the_version(migrated: MigratedDatabase) -> N
     for login in ("clearline_api", "clearline_projector", "clearline_relay", "clearline_reader"):
         async with migrated.connect(login) as connection:
             assert await connection.fetchval("select max(version) from schema_migrations") == schema_version()
+
+
+@pytest.mark.usefixtures("schema_template")
+async def test_the_owner_of_the_schema_need_not_be_a_superuser(postgres: str, database: Database) -> None:
+    """As on a managed PostgreSQL. The roles are there (`schema_template`); row-level security binds this owner too."""
+    name = unique("owner").replace("-", "_")
+    admin = await asyncpg.connect(postgres)
+    await admin.execute(f"create role {name} login password '{PASSWORD}'")
+    await admin.execute(f"alter database {database.name} owner to {name}")
+    try:
+        as_owner = MigratedDatabase(database.name, MigratedDatabase(database.name, database.dsn).login(name))
+        await migrate(as_owner.dsn)
+        async with as_owner.connect() as owner:
+            connection_id = await add_connection(owner)
+            await succeed(owner, await add_verification(owner, connection_id))
+            await owner.execute("select lock_connection($1)", connection_id)
+            await owner.fetchval("select maintain_partitions($1, 5)", datetime.now(UTC) + timedelta(hours=2))
+        async with as_owner.connect("clearline_api") as api:
+            assert await api.fetch("select * from authenticate('nobody')") == []
+    finally:
+        await databases.drop(postgres, database)
+        await admin.execute(f"drop role {name}")
+        await admin.close()

@@ -1,5 +1,6 @@
 -- Who may touch the database. Logins get their passwords from whoever installs Clearline, never from a migration.
--- Roles are shared by all databases of a cluster, so each is created only where it is missing.
+-- Roles are shared by all databases of a cluster, so each is created only where it is missing: the owner of this schema
+-- need not be a superuser, and not even allowed to create roles where somebody else has done that.
 
 do $$
 declare
@@ -16,15 +17,20 @@ begin
       ('clearline_reader',    'login')             -- for people who look; sees no sealed credential and no token hash
     ) as roles (name, options)
   loop
-    begin
-      execute format('create role %I %s', wanted.name, wanted.options);
-    exception when duplicate_object or unique_violation then null;  -- another database of this cluster has made it
-    end;
+    if not exists (select from pg_roles where rolname = wanted.name) then
+      begin
+        execute format('create role %I %s', wanted.name, wanted.options);
+      exception when duplicate_object or unique_violation then null;  -- another database was quicker
+      end;
+    end if;
+  end loop;
+  for wanted in select unnest(array['clearline_viewer', 'clearline_operator', 'clearline_admin']) as name loop
+    if not pg_has_role('clearline_api', wanted.name, 'member') then
+      execute format('grant %I to clearline_api', wanted.name);
+    end if;
   end loop;
 end
 $$;
-
-grant clearline_viewer, clearline_operator, clearline_admin to clearline_api;
 
 revoke all on schema public from public;
 grant usage on schema public
