@@ -50,7 +50,7 @@ async def disturb(installation: Installation, load: "asyncio.Task[None]", seed: 
     return done
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(max(300, COMMANDS * 0.1))
 async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     tmp_path: Path, own_kafka: KafkaServer, own_postgres: PostgresServer
 ) -> None:
