@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from clearline.probes.faults import network_fault
@@ -15,14 +16,20 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MAX_NAMES = 16
+TRUSTED = 32
+"""Contexts kept; each private authority needs one."""
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Opened = Callable[[Climb], Awaitable[Streams]]
 """Opens a connection on which TLS may begin at once."""
 
 
+@lru_cache(maxsize=TRUSTED)
 def trust(*, verify: bool, authorities: str | None) -> ssl.SSLContext:
-    """Whom to believe: the system's authorities and those of the form; or, without `verify`, anybody."""
+    """Whom to believe: the system's authorities and those of the form; or, without `verify`, anybody.
+
+    Nobody changes a context afterwards, so climbs share them: reading the system's authorities takes 60 ms of the loop.
+    """
     if verify:
         context = ssl.create_default_context()
         if authorities:
