@@ -22,6 +22,9 @@ from gateway.migrate import migrate
 
 pytestmark = pytest.mark.integration
 
+SECRET = "s3cr3t-canary-9Xq"
+_JSON = {"content-type": "application/json"}
+
 
 async def test_past_the_outbox_limit_commands_wait_and_reads_go_on(stand: ApiStand, tcp_draft: Any) -> None:
     client = await stand.client_of("admin")
@@ -63,8 +66,9 @@ async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
     made = await databases.create(own_postgres.dsn)
     database = MigratedDatabase(made.name, made.dsn)
     await _passwords(database)
-    async with started(database, f"127.0.0.1:{nowhere}", log) as serve, _client(serve) as client:
-        await until(lambda: _ready(client, "run gateway migrate"), within=10)
+    loud = {"CLEARLINE_LOG_LEVEL": "DEBUG"}
+    async with started(database, f"127.0.0.1:{nowhere}", log, settings=loud) as serve, _client(serve) as client:
+        await until(lambda: _ready(client, "run gateway migrate"), within=20)
         early = await client.get("/api/v1/session", headers=_bearer("a" * 43))
         assert (early.status_code, early.json()["code"]) == (503, "STORE_UNAVAILABLE")
         assert early.headers["retry-after"] == "5"
@@ -72,13 +76,15 @@ async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
 
         await migrate(database.dsn)
         token = await serve.token(database)
-        await until(lambda: _ready(client, None), within=10)
+        await until(lambda: _ready(client, None), within=20)
         created = await client.post("/api/v1/connections", json=_draft("one"), headers=_bearer(token))
         assert created.status_code == 201, "with Kafka away commands wait in the outbox"
+        for body in _with_a_secret():
+            await client.post("/api/v1/connections", content=body, headers=_bearer(token) | _JSON)
         await until(lambda: _says(client, "kafka", ok=False), within=20)
         assert await _ready(client, None), "Kafka away is told, but requests are served"
         metrics = (await client.get("/metrics")).text
-        assert 'clearline_http_requests_total{operation="createConnection",status="201"} 1.0' in metrics
+        assert 'clearline_http_requests_total{operation="createConnection",status="201"} 2.0' in metrics
 
         await own_postgres.stop()
         await until(lambda: _ready(client, "does not answer"), within=15)
@@ -88,7 +94,7 @@ async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
         await own_postgres.start()
         await until(lambda: _ready(client, None), within=15)
         again = await client.get("/api/v1/connections", headers=_bearer(token))
-        assert [each["name"] for each in again.json()["items"]] == ["one"]
+        assert [each["name"] for each in again.json()["items"]] == ["pg", "one"]
 
         serve.terminate()
         assert await serve.ended(within=15) == 0
@@ -98,6 +104,7 @@ async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
     assert said[-1] == "stopped"
     assert token not in _text(log)
     assert PASSWORD not in _text(log)
+    assert SECRET not in _text(log), "whatever was sent, and however loud the log"
 
 
 async def test_a_frozen_postgres_costs_a_bounded_time(own_postgres: PostgresServer, log: Path) -> None:
@@ -108,7 +115,7 @@ async def test_a_frozen_postgres_costs_a_bounded_time(own_postgres: PostgresServ
     await _passwords(database)
     async with started(database, f"127.0.0.1:{nowhere}", log) as serve, _client(serve) as client:
         token = await serve.token(database)
-        await until(lambda: _ready(client, None), within=10)
+        await until(lambda: _ready(client, None), within=20)
         own_postgres.pause()
         try:
             answers = await asyncio.gather(
@@ -150,6 +157,19 @@ def _text(log: Path) -> str:
 
 def _bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token if token.startswith('clt_') else 'clt_' + token}"}
+
+
+def _with_a_secret() -> list[str]:
+    """Good, unknown, misplaced, malformed."""
+    good = {"host": "db.example.com", "port": 5432, "database": "w", "user": "u"}
+    draft = {"name": "pg", "environment": "development", "kind": "postgres", "config": good}
+    bodies = (
+        {**draft, "credentials": {"password": SECRET}},
+        {**draft, "credentials": {"password": [SECRET]}},
+        {**draft, "config": {**good, "user": f"postgres://u:{SECRET}@h"}},
+        {**draft, "name": SECRET * 20, SECRET: 1},
+    )
+    return [*(json.dumps(body) for body in bodies), f'{{"password": "{SECRET}"', f'"{SECRET}"']
 
 
 def _draft(name: str) -> dict[str, Any]:
