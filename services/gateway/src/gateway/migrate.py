@@ -95,21 +95,21 @@ async def migrate(dsn: str, known: Sequence[Migration] | None = None) -> list[st
 
 async def wait_for_schema(pool: asyncpg.Pool) -> None:
     """Return once the database has the schema that this code knows, or a newer one; says once what it waits for."""
-    said = False
-    while (found := await _version(pool)) is None or found < schema_version():
-        if not said:
-            _log.warning("waiting for the schema", found=found, wanted=schema_version(), remedy="run: gateway migrate")
-            said = True
+    said = ""
+    while (why := await _not_there(pool)) is not None:
+        if why != said:
+            _log.warning("waiting for the schema", why=why, wanted=schema_version(), remedy="run: gateway migrate")
+            said = why
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def _version(pool: asyncpg.Pool) -> int | None:
-    """The newest migration applied; None while PostgreSQL is away or was never migrated."""
+async def _not_there(pool: asyncpg.Pool) -> str | None:
+    """Why work cannot begin yet; None when it can. A login that does not exist yet comes with the first migration."""
     try:
         found: int | None = await pool.fetchval("select max(version) from schema_migrations")
-    except (*AWAY, asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
-        return None
-    return found
+    except (*AWAY, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        return type(error).__name__
+    return None if found is not None and found >= schema_version() else f"the schema is {found}"
 
 
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:

@@ -63,14 +63,22 @@ async def test_a_file_that_fails_leaves_nothing_behind(database: Database) -> No
     assert await migrate(database.dsn, [ONE, TWO]) == ["0002_two.sql"]
 
 
-async def test_a_process_waits_until_somebody_has_migrated(database: Database) -> None:
-    pool = await open_pool(database.dsn, name="test")
+@pytest.mark.usefixtures("schema_template")
+async def test_a_process_waits_for_its_login_and_for_the_schema(postgres: str, database: Database) -> None:
+    name = unique("login").replace("-", "_")
+    pool = await open_pool(MigratedDatabase(database.name, database.dsn).login(name), name="test")
     waiting = asyncio.create_task(wait_for_schema(pool))
-    _, still_waiting = await asyncio.wait({waiting}, timeout=0.3)
-    assert still_waiting
-    await migrate(database.dsn)
-    await asyncio.wait_for(waiting, 10)
-    await pool.close()
+    admin = await asyncpg.connect(postgres)
+    try:
+        for step in (f"create role {name} login password '{PASSWORD}' in role clearline_reader", None):
+            _, still_waiting = await asyncio.wait({waiting}, timeout=0.3)
+            assert still_waiting
+            await (admin.execute(step) if step else migrate(database.dsn))
+        await asyncio.wait_for(waiting, 10)
+    finally:
+        await pool.close()
+        await admin.execute(f"drop role {name}")
+        await admin.close()
 
 
 async def test_every_login_can_read_the_version(migrated: MigratedDatabase) -> None:
