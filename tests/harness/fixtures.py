@@ -4,8 +4,10 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.harness import containers
@@ -23,33 +25,51 @@ def server_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-async def kafka(server_folder: Path) -> AsyncIterator[str]:
+def kafka(server_folder: Path) -> Iterator[str]:
     """Bootstrap servers of the session's broker: CLEARLINE_TEST_KAFKA, else a container, else the local binaries."""
     if given := os.environ.get("CLEARLINE_TEST_KAFKA"):
         yield given
-    elif await asyncio.to_thread(containers.engine_answers):
-        async with containers.kafka() as bootstrap:
-            yield bootstrap
+    elif containers.engine_answers():
+        yield from _contained(containers.kafka())
     else:
         server = KafkaServer.in_folder(server_folder / "kafka")
-        await server.start()
-        yield server.bootstrap
-        await server.stop()
+        yield from _running(server, server.bootstrap)
 
 
 @pytest.fixture(scope="session")
-async def postgres(server_folder: Path) -> AsyncIterator[str]:
+def postgres(server_folder: Path) -> Iterator[str]:
     """A superuser's DSN of the session's server: CLEARLINE_TEST_POSTGRES, else a container, else the local binaries."""
     if given := os.environ.get("CLEARLINE_TEST_POSTGRES"):
         yield given
-    elif await asyncio.to_thread(containers.engine_answers):
-        async with containers.postgres() as dsn:
-            yield dsn
+    elif containers.engine_answers():
+        yield from _contained(containers.postgres())
     else:
         server = PostgresServer.in_folder(server_folder / "postgres")
-        await server.start()
-        yield server.dsn
-        await server.stop()
+        yield from _running(server, server.dsn)
+
+
+def _running(server: KafkaServer | PostgresServer, address: str) -> Iterator[str]:
+    """Not an async fixture: one would be made anew for every kind of event loop that tests ask for."""
+    with _now() as do:
+        do(server.start())
+        yield address
+        do(server.stop())
+
+
+def _contained(container: AbstractAsyncContextManager[str]) -> Iterator[str]:
+    with _now() as do:
+        yield do(container.__aenter__())
+        do(container.__aexit__(None, None, None))
+
+
+@contextmanager
+def _now() -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
+    """Run coroutines on a loop of one's own, leaving the tests' loop alone."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop.run_until_complete
+    finally:
+        loop.close()
 
 
 @pytest.fixture(scope="module")

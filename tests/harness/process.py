@@ -3,10 +3,13 @@
 import asyncio
 import ctypes
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.harness.waiting import until
 
 START_DEADLINE = 60.0  # a cold JVM beside a busy test run
 STOP_DEADLINE = 20.0
@@ -23,7 +26,7 @@ def _die_with_parent() -> None:
 
 @dataclass(slots=True)
 class ServerProcess:
-    """One server: its command, its log, and whether it answers."""
+    """One server: its command, its log, and whether it answers. It belongs to no event loop: tests have several."""
 
     name: str
     command: list[str]
@@ -31,27 +34,27 @@ class ServerProcess:
     log: Path
     is_ready: Callable[[], Awaitable[bool]]
     stop_signal: signal.Signals = signal.SIGTERM
-    _child: asyncio.subprocess.Process | None = field(default=None, init=False)
+    _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def pid(self) -> int:
         """The running server's process id. Raises if it does not run."""
-        if self._child is None or self._child.returncode is not None:
+        if self._child is None or self._child.poll() is not None:
             raise ServerFailedError(f"{self.name} is not running")
         return self._child.pid
 
     async def start(self) -> None:
         """Start and wait until it answers."""
         with self.log.open("ab") as log:
-            self._child = await asyncio.create_subprocess_exec(
-                *self.command,
+            self._child = subprocess.Popen(  # noqa: S603, ASYNC220 - our own servers; starting takes a moment
+                self.command,
                 cwd="/",
                 env=dict(self.environment),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one call, no lock
             )
         await self.wait_ready()
 
@@ -61,7 +64,7 @@ class ServerProcess:
         try:
             async with asyncio.timeout(deadline):
                 while not await self.is_ready():
-                    if self._child.returncode is not None:
+                    if self._child.poll() is not None:
                         raise self._failure(f"exited with {self._child.returncode}")
                     await asyncio.sleep(0.05)
         except TimeoutError:
@@ -69,21 +72,23 @@ class ServerProcess:
 
     async def stop(self) -> None:
         """Ask it to stop in its own way and wait; kill it after the deadline. Nothing if it does not run."""
-        if self._child is None or self._child.returncode is not None:
+        if self._child is None or self._child.poll() is not None:
             return
         self._child.send_signal(signal.SIGCONT)
         self._child.send_signal(self.stop_signal)
         try:
-            await asyncio.wait_for(self._child.wait(), STOP_DEADLINE)
-        except TimeoutError:
+            await until(self._has_ended, within=STOP_DEADLINE)
+        except AssertionError:
             await self.kill()
 
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         assert self._child is not None
-        if self._child.returncode is None:
-            self._child.kill()
-        await self._child.wait()
+        self._child.kill()
+        await until(self._has_ended, within=STOP_DEADLINE)
+
+    def _has_ended(self) -> bool:
+        return self._child is None or self._child.poll() is not None
 
     def _failure(self, what: str) -> ServerFailedError:
         lines = self.log.read_text(errors="replace").splitlines()[-30:]
