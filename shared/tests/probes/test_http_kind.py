@@ -1,5 +1,7 @@
+import asyncio
 import base64
 import gzip
+import random
 import ssl
 from datetime import UTC, datetime
 from typing import Any
@@ -107,6 +109,32 @@ async def test_a_redirect_is_told_and_not_followed(climbing: Any) -> None:
         assert "/there" in verdict.failure.operator_detail
         assert SECRET not in str(verdict)
         assert canary.connections == 0
+
+
+async def test_a_redirect_to_nonsense_is_a_redirect(climbing: Any) -> None:
+    async with serving(answering(http_answer("302 Found", "Location: http://[bad"))) as server:
+        assert found(await climbing("http", url(server)))[0] == "REDIRECTED"
+
+
+FRAGMENTS = [
+    b"HTTP/1.1 ", b"HTTP/9.9 ", b"200 OK\r\n", b"301 x\r\n", b"\r\n", b"\n", b"\0", b"\xff" * 9, b": x\r\n",
+    b"X: \r\n y\r\n", b"Content-Length: 5\r\n", b"Content-Length: -1\r\n", b"Content-Length: 5, 6\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n", b"0\r\n\r\n", b"fffffffffffffffff\r\n",
+    b"5;ext\r\nabcde\r\n", b"100 Continue\r\n\r\n", b"101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    b"Location: http://[bad\r\n", b"Retry-After: -9\r\n", b"Content-Type: ;;;\r\n", b"Set-Cookie: a\r\n",
+    b"Connection: keep-alive\r\n",
+]  # fmt: skip
+
+
+async def test_no_answer_confuses_the_exchange(climbing: Any) -> None:
+    chance = random.Random(3)  # noqa: S311 - repeatable, nothing secret
+    for _ in range(200):
+        words = b"".join(chance.choices(FRAGMENTS, k=chance.randrange(12))) + chance.randbytes(chance.randrange(20))
+        begin = chance.choice([b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 302 Found\r\n", b""])
+        async with serving(answering(begin + words)) as server:
+            limits = Limits(step_seconds=0.5)
+            verdict = await asyncio.wait_for(climbing("http", url(server), limits=limits), 5)
+        assert verdict.failure is None or verdict.failure.code != "VERIFIER_FAILED", begin + words
 
 
 async def test_an_answer_over_the_budget_is_refused_when_announced_and_when_streamed(climbing: Any) -> None:

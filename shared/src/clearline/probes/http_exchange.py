@@ -90,7 +90,10 @@ async def _read(response: aiohttp.ClientResponse, climb: Climb) -> int:
 
 def _place(location: str) -> str:
     """A redirect's target without its query, which may hold a token."""
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "an address that is none"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
 
 
