@@ -1,16 +1,14 @@
-"""Kafka away, PostgreSQL away, not migrated, or too much waiting: told as such, and over by itself."""
+"""`gateway serve` as a process: Kafka or PostgreSQL away, not migrated, told to stop, or told nonsense."""
 
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx2
 import pytest
-from services.gateway.tests.api_stand import ApiStand
 from services.gateway.tests.migrated import LOGINS, PASSWORD, MigratedDatabase
 from services.gateway.tests.serve_process import ServeProcess, started
 from tests.harness import database as databases
@@ -24,34 +22,6 @@ pytestmark = pytest.mark.integration
 
 SECRET = "s3cr3t-canary-9Xq"
 _JSON = {"content-type": "application/json"}
-
-
-async def test_past_the_outbox_limit_commands_wait_and_reads_go_on(stand: ApiStand, tcp_draft: Any) -> None:
-    client = await stand.client_of("admin")
-    url = f"/connections/{(await client.post('/connections', json=tcp_draft())).json()['id']}"
-    stand.outbox["pending"] = 100
-    for refused in (
-        await client.post("/connections", json=tcp_draft(name="b")),
-        await client.put(url, json={"name": "c"}, headers={"if-match": "*"}),
-        await client.delete(url, headers={"if-match": "*"}),
-    ):
-        assert (refused.status_code, refused.json()["code"]) == (503, "OUTBOX_FULL")
-        assert refused.headers["retry-after"] == "30"
-        assert refused.json()["retryable"] is True
-    assert [each["name"] for each in (await client.get("/connections")).json()["items"]] == ["warehouse"]
-    assert (await client.post("/tokens", json={"name": "x", "role": "viewer"})).status_code == 201
-    stand.outbox["pending"] = 99
-    assert (await client.put(url, json={"name": "c"}, headers={"if-match": "*"})).status_code == 200
-
-
-async def test_a_slow_body_is_not_waited_for(stand: ApiStand) -> None:
-    async def slow() -> AsyncIterator[bytes]:
-        yield b"{"
-        await asyncio.sleep(30)
-
-    client = await stand.client_of("admin")
-    answer = await client.post("/connections", content=slow(), headers={"content-type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (408, "BODY_TOO_SLOW")
 
 
 @pytest.fixture
@@ -129,6 +99,26 @@ async def test_a_frozen_postgres_costs_a_bounded_time(own_postgres: PostgresServ
         assert (await client.get("/api/v1/connections", headers=_bearer(token))).status_code == 200
 
 
+async def test_sigterm_finishes_what_is_under_way(migrated: MigratedDatabase, log: Path) -> None:
+    async with started(migrated, "127.0.0.1:1", log) as serve, _client(serve) as client, migrated.connect() as locker:
+        token = await serve.token(migrated)
+        await until(lambda: _ready(client, None), within=20)
+        created = await client.post("/api/v1/connections", json=_draft("one"), headers=_bearer(token))
+        edit_headers = {**_bearer(token), "if-match": created.headers["etag"]}
+        async with locker.transaction():
+            await locker.execute("select from service_connection_profiles for update")
+            edit = asyncio.create_task(
+                client.put(f"/api/v1/connections/{created.json()['id']}", json={"name": "two"}, headers=edit_headers)
+            )
+            waiting = "select exists (select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock')"
+            await until(lambda: locker.fetchval(waiting, migrated.name))
+            serve.terminate()
+            await until(lambda: _refuses(serve.port), within=5)
+        answer = await edit
+        assert (answer.status_code, answer.json()["name"]) == (200, "two")
+        assert await serve.ended(within=15) == 0
+
+
 async def test_a_taken_port_names_its_setting(log: Path) -> None:
     nobody = MigratedDatabase("none", "postgresql://nobody@127.0.0.1:1/none")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -153,6 +143,15 @@ async def test_a_wrong_setting_is_named(log: Path, variable: str, value: str) ->
 
 def _text(log: Path) -> str:
     return log.read_text()
+
+
+async def _refuses(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return True
+    writer.close()
+    return False
 
 
 def _bearer(token: str) -> dict[str, str]:
