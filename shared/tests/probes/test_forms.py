@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import pytest
@@ -94,6 +95,34 @@ def test_a_form_nested_without_end_is_refused_and_not_a_crash() -> None:
     for _ in range(100_000):
         nested = [nested]
     assert faults("tcp", TCP | {"x": nested}) == {"/config": "FIELD_TYPE"}
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"Bearer {CANARY}",
+        "Basic dXNlcjpodW50ZXIy",
+        JWT,
+        f"https://x.example/?x=1&client_secret={CANARY}",
+        f"host=h password={CANARY}",
+        "AKIAIOSFODNN7EXAMPLE",
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+    ],
+)
+def test_what_looks_like_a_secret_is_refused_in_any_public_field(value: str) -> None:
+    assert faults("postgres", POSTGRES | {"database": value})["/config/database"] == "SECRET_IN_PUBLIC_FIELD"
+
+
+@pytest.mark.parametrize(
+    "part", ["?passw", "-eyJaaaaaaaa", "://", "://a:", "Bearer ", "password ", "password=", " ", "?a"]
+)
+def test_a_long_text_is_searched_in_no_time(part: str) -> None:
+    begun = time.process_time()
+    faults("tcp", TCP | {"host": part * (60_000 // len(part))})
+    assert time.process_time() - begun < 1
 
 
 def test_many_faults_are_bounded() -> None:

@@ -59,7 +59,7 @@ async def test_a_message_that_no_server_sends_cuts_the_connection(
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 async def test_no_body_of_a_known_message_stops_the_loop(climbing: Any) -> None:
     chance = random.Random(7)  # noqa: S311 - repeatable, nothing secret
-    for _ in range(60):
+    for _ in range(25):
         kinds = [chance.choice(b"123ACDEGHIKNRSTVWZcdnstv") for _ in range(20)]
         words = b"".join(message(bytes([kind]), chance.randbytes(chance.randrange(40))) for kind in kinds)
         for prefix in (b"", LOGGED_IN):

@@ -24,12 +24,15 @@ _SECRET_NAME = re.compile(
 _USERINFO = re.compile(r"://[^/?#\s]*@")
 _SECRET_VALUE = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\bBearer\s+\S{8,}|\bBasic\s+[A-Za-z0-9+/]{8,}={0,2}"
-    r"|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."
-    r"|[?&;][\w.-]*(?:passw|pwd|secret|token|(?:api|access)[_-]?key|signature)[\w.-]*="
-    r"|\b(?:password|passwd|pwd|secret)\s*=\s*\S",
+    r"|\bBearer\s{1,8}\S{8}|\bBasic\s{1,8}[A-Za-z0-9+/]{8}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{8,512}\.eyJ[\w-]{8}"
+    r"|[?&;][\w.-]{0,32}(?:passw|pwd|secret|token|(?:api|access)[_-]?key|signature)[\w.-]{0,32}="
+    r"|\b(?:password|passwd|pwd|secret)\s{0,8}=\s{0,8}\S",
     re.IGNORECASE,
 )
+
+MAX_SEARCHED = 32_768
+"""Characters searched for secrets: no field may be longer. The repetitions above are bounded for the same reason."""
 
 _MEANINGS: Mapping[str, tuple[str, str]] = {
     "missing": ("FIELD_REQUIRED", "Is missing; fill it in."),
@@ -151,9 +154,9 @@ def _secrets_in(value: Any, at: str, depth: int) -> Iterator[FieldError]:
     match value:
         case str() if has_surrogates(value):
             yield FieldError(at, "CONTROL_CHARACTERS", "Holds half of a Unicode pair, which no text can hold.")
-        case str() if _USERINFO.search(value):
+        case str() if _USERINFO.search(value, 0, MAX_SEARCHED):
             yield FieldError(at, "URL_WITH_CREDENTIALS", "Holds a user or password; put them into their own fields.")
-        case str() if _SECRET_VALUE.search(value):
+        case str() if _SECRET_VALUE.search(value, 0, MAX_SEARCHED):
             yield FieldError(at, "SECRET_IN_PUBLIC_FIELD", "Looks like a secret; put it under credentials.")
         case dict() if depth < MAX_DEPTH:
             for key, inner in value.items():
