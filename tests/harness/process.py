@@ -20,8 +20,12 @@ class ServerFailedError(RuntimeError):
     """A server of the harness did not become ready; its last log lines follow."""
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _dying_with_parent() -> Callable[[], None] | None:
+    """What the child calls between fork and exec; looked up before, because loading takes a lock."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -54,7 +58,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one call, no lock
+                preexec_fn=_dying_with_parent(),  # noqa: PLW1509 - one system call, no lock
             )
         await self.wait_ready()
 
