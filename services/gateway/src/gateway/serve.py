@@ -21,6 +21,7 @@ from clearline.chassis import logging
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.environment import Problem
 from clearline.chassis.health import CheckResult, Health
+from clearline.chassis.listening import PortTaken
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.producer import Producer
@@ -30,7 +31,7 @@ from clearline.probes.outbound import OutboundPolicy
 from clearline.probes.sealing import Sealer
 from gateway.api.app import Surroundings, build, gateway_version
 from gateway.api.measured import HttpMetrics
-from gateway.api.server import HttpServer, PortTaken
+from gateway.api.server import HttpServer
 from gateway.clock import Timekeeper
 from gateway.commands.desk import Desk
 from gateway.commands.work import Tools

@@ -1,33 +1,20 @@
 """The operations port of a worker: binds at once, so that a taken port is told before anything starts."""
 
 import asyncio
-import contextlib
-import socket
-from collections.abc import Iterator
 
 import uvicorn
 
+from clearline.chassis.listening import Server, listen
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.settings import ProcessSettings
-
-
-class PortTaken(Exception):  # noqa: N818 - exceptions are nouns here (layout-and-style)
-    """Another process listens on the operations port already."""
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the worker, which stops this server last."""
-        yield
 
 
 class OpsServer:
     """Serves an `OpsApp` on `ops_host`:`ops_port`."""
 
     def __init__(self, app: OpsApp, settings: ProcessSettings) -> None:
-        self._socket = _bind(settings.ops_host, settings.ops_port)
-        self._server = _Server(
+        self._socket = listen(settings.ops_host, settings.ops_port, "CLEARLINE_OPS_PORT")
+        self._server = Server(
             uvicorn.Config(
                 app,
                 lifespan="off",
@@ -53,17 +40,3 @@ class OpsServer:
             self._server.should_exit = True
             await asyncio.wait({serving}, timeout=2)
             self._socket.close()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise PortTaken(
-            f"{host}:{port} cannot be used ({error.strerror}): set CLEARLINE_OPS_PORT to a free port"
-        ) from error
-    listener.set_inheritable(False)
-    return listener

@@ -15,9 +15,10 @@ import structlog
 from clearline.chassis.clock import Clock, SystemClock
 from clearline.chassis.consumer import Consumer
 from clearline.chassis.health import CheckResult, Health
+from clearline.chassis.listening import PortTaken
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
-from clearline.chassis.ops_server import OpsServer, PortTaken
+from clearline.chassis.ops_server import OpsServer
 from clearline.chassis.producer import BusUnavailable, Producer
 from clearline.chassis.retry import KAFKA
 from clearline.chassis.settings import ProcessSettings

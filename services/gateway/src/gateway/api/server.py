@@ -1,27 +1,13 @@
 """uvicorn inside our event loop: we bind the port, we handle the signals, and its stop has a limit."""
 
-import contextlib
-import socket
-from collections.abc import Iterator
-
 import uvicorn
 from starlette.types import ASGIApp
 
+from clearline.chassis.listening import BACKLOG, Server, listen
+
 DRAIN_SECONDS = 5
-BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 30
 """Longer than a person's pause between two clicks; a proxy in front should use less."""
-
-
-class PortTaken(Exception):  # noqa: N818 - exceptions are nouns here (layout-and-style)
-    """Another process listens there."""
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals belong to the composition root, which stops the relay after this."""
-        yield
 
 
 class HttpServer:
@@ -31,8 +17,8 @@ class HttpServer:
     """Seconds after `stop` within which `run` has ended."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        self._socket = _bind(host, port)
-        self._server = _Server(
+        self._socket = listen(host, port, "CLEARLINE_HTTP_PORT")
+        self._server = Server(
             uvicorn.Config(
                 app,
                 http="httptools",
@@ -64,19 +50,3 @@ class HttpServer:
     def stop(self) -> None:
         """Take no new connection, finish what is under way."""
         self._server.should_exit = True
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    # With the protocol named, asyncio turns Nagle's algorithm off; without it every answer waits 40 ms for an ACK.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)  # now: two that only bound would both believe that the port is theirs
-    except OSError as error:
-        listener.close()
-        taken = f"{host}:{port} cannot be used ({error.strerror}): set CLEARLINE_HTTP_PORT to a free port."
-        raise PortTaken(taken) from error
-    listener.set_inheritable(False)
-    return listener
