@@ -86,6 +86,8 @@ def listens(identity: Identity, ports: tuple[int, ...]) -> bool:
         return False
     try:
         open_ports = {each.laddr.port for each in process.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+    except psutil.NoSuchProcess:
+        return False
     except psutil.AccessDenied:  # where the system hides it, the answer on the port must do
         return True
     return set(ports) <= open_ports

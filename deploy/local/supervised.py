@@ -38,6 +38,7 @@ class Supervised:
     def adopt(self, identity: Identity) -> None:
         """Take over what runs already; `live` will watch it instead of starting another."""
         self.child = Adopted(identity)
+        self.told.identity = identity
 
     async def live(self, before: list["Supervised"]) -> None:
         """Until cancelled. A cancelled life leaves its child running: `end` stops it."""
