@@ -8,6 +8,7 @@ import asyncio
 import os
 import random
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,24 +24,27 @@ COMMANDS = int(os.environ.get("CLEARLINE_FAULTS_COMMANDS", "5000"))
 SEED = int(os.environ.get("CLEARLINE_FAULTS_SEED", "1"))
 HEALING_SECONDS = 60.0
 FREEZES, FROZEN_SECONDS = 0.25, 4.0  # of all faults; group sessions expire after two seconds
-PAUSES = (1.0, 4.0)  # between one process being back and the next being killed
+FAULTS = max(6, COMMANDS // 400)
+PATIENCE_SECONDS = 120.0  # for 800 commands, on a machine with other things to do
 
 
-async def disturb(installation: Installation, load: "asyncio.Task[None]", seed: int) -> list[str]:
-    """Kill or freeze one process after another until the load is done, each at least killed once.
+async def disturb(installation: Installation, load: Load, loading: "asyncio.Task[None]", seed: int) -> list[str]:
+    """Kill or freeze a process whenever the load has come a random step further.
 
-    A killed one is started again at once, as a supervisor does; a frozen one wakes after its session has expired.
+    Each is killed at least once. A killed one is started again at once, as a supervisor does; a frozen one wakes after
+    its session has expired.
     """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     done: list[str] = []
-    while not load.done():
-        await asyncio.wait({load}, timeout=chance.uniform(*PAUSES))
-        missing = sorted({f"killed {name}" for name in installation.processes} - set(done))
-        name = (chance.choice(missing) if missing else f"killed {chance.choice([*installation.processes])}").split()[1]
+    for number in range(FAULTS):
+        moment = int((number + chance.random()) * load.total / FAULTS)
+        await until(partial(_has_come_to, load, loading, moment), within=PATIENCE_SECONDS)
+        missing = sorted(set(installation.processes) - {fault.removeprefix("killed ") for fault in done})
+        name = chance.choice(missing or [*installation.processes])
         process = installation.processes[name]
         if not missing and chance.random() < FREEZES:
             os.kill(process.pid, signal.SIGSTOP)
-            await asyncio.wait({load}, timeout=FROZEN_SECONDS)
+            await asyncio.wait({loading}, timeout=FROZEN_SECONDS)
             os.kill(process.pid, signal.SIGCONT)
             done.append(f"froze {name}")
         else:
@@ -50,6 +54,10 @@ async def disturb(installation: Installation, load: "asyncio.Task[None]", seed: 
     return done
 
 
+def _has_come_to(load: Load, loading: "asyncio.Task[None]", moment: int) -> bool:
+    return load.done >= moment or loading.done()
+
+
 @pytest.mark.timeout(max(300, COMMANDS * 0.1))
 async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     tmp_path: Path, own_kafka: KafkaServer, own_postgres: PostgresServer
@@ -57,7 +65,7 @@ async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     async with listener() as port, installed(tmp_path, own_kafka, own_postgres) as installation:
         load = Load(installation, port, COMMANDS, SEED)
         loading = asyncio.create_task(load.run())
-        faulted = await disturb(installation, loading, SEED)
+        faulted = await disturb(installation, load, loading, SEED)
         await loading
 
         async def settled() -> bool:
