@@ -132,6 +132,16 @@ async def test_a_token_is_told_once_and_ends_when_revoked(stand: ApiStand) -> No
     assert actions == ["token.revoked", "token.created"]
 
 
+async def test_the_audit_of_a_foreign_token_is_as_hidden_as_the_token(stand: ApiStand) -> None:
+    everywhere, development = await stand.client_of("admin"), await stand.client_of("admin", ("development",))
+    for environment in ("staging", "development"):
+        body = {"name": f"ci-{environment}", "role": "viewer", "environments": [environment]}
+        assert (await everywhere.post("/tokens", json=body)).status_code == 201
+    for client, names in ((everywhere, {"ci-staging", "ci-development"}), (development, {"ci-development"})):
+        seen = (await client.get("/audit")).json()["items"]
+        assert {each["after"]["name"] for each in seen} == names
+
+
 async def test_nobody_hands_out_more_than_they_have(stand: ApiStand) -> None:
     admin = await stand.client_of("admin", ("development",))
     wide = await admin.post("/tokens", json={"name": "x", "role": "viewer", "environments": ["production"]})

@@ -7,8 +7,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-THREADS = 16
-"""Look-ups at a time. More wait, within the deadline of whoever asked."""
+THREADS = 256
+"""Look-ups at a time, as many as verifications may run: names that never answer must not hold up the others'."""
 
 AddrInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
 _Job = tuple[asyncio.Future[list[AddrInfo]], Callable[[], list[AddrInfo]]]

@@ -75,7 +75,9 @@ alter table audit enable row level security;
 alter table audit force row level security;
 create policy audit_read on audit for select to clearline_viewer, clearline_operator, clearline_admin
   using (environment = any ((select request_environments())::text[]));
-create policy audit_read_unscoped on audit for select to clearline_admin using (environment is null);
+-- What was done to a token is seen by whoever may see the token (its own policy answers the subquery).
+create policy audit_read_tokens on audit for select to clearline_admin
+  using (environment is null and object_type = 'token' and object_id in (select t.id::text from tokens t));
 create policy audit_write on audit for insert to clearline_operator, clearline_admin
   with check (principal = request_principal()
               and (environment is null or environment = any ((select request_environments())::text[])));
