@@ -108,3 +108,11 @@ async def test_the_owner_of_the_schema_need_not_be_a_superuser(postgres: str, da
         await databases.drop(postgres, database)
         await admin.execute(f"drop role {name}")
         await admin.close()
+
+
+async def test_no_login_may_make_even_a_temporary_table(database: Database) -> None:
+    await migrate(database.dsn)
+    connection = await asyncpg.connect(database.dsn)
+    asked = "select has_database_privilege('clearline_reader', current_database(), 'TEMPORARY')"
+    assert await connection.fetchval(asked) is False
+    await connection.close()

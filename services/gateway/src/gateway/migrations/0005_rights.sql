@@ -97,3 +97,10 @@ begin
   execute format('create policy owner on tokens to %I using (true) with check (true)', current_user);
 end
 $$;
+
+-- No login of ours needs tables of its own, not even for a moment.
+do $$
+begin
+  execute format('revoke temporary on database %I from public', current_database());
+end
+$$;
