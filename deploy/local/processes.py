@@ -122,7 +122,6 @@ def _gateway(stack: Stack) -> Service:
         "CLEARLINE_POSTGRES_RELAY_DSN_FILE": _dsn(stack, "clearline_relay"),
         "CLEARLINE_SEALING_PUBLIC_KEY_FILE": str(stack.places.keys / "sealing.pub"),
         "CLEARLINE_OUTBOUND_ALLOW": stack.surroundings.get("CLEARLINE_OUTBOUND_ALLOW") or _OUTBOUND,
-        **_from_shell(stack, "CLEARLINE_VERIFICATION_VALIDITY"),
     }
     after = ("logins", "topics")
     return _service(stack, "gateway", "gateway", "serve", port=stack.ports.gateway, after=after, settings=settings)

@@ -89,9 +89,10 @@ def test_nothing_of_the_users_shell_reaches_a_process_but_what_any_program_needs
 def test_the_settings_that_a_user_may_change_are_passed_on(tmp_path: Path) -> None:
     shell = {
         "CLEARLINE_LOG_LEVEL": "DEBUG",
-        "CLEARLINE_VERIFICATION_VALIDITY": "1h",
         "CLEARLINE_OUTBOUND_ALLOW": "10.0.0.0/8",
     }
-    stack = Stack(Places(tmp_path), Ports(9000), shell)
+    validity = {"CLEARLINE_VERIFICATION_VALIDITY": "1h"}
+    stack = Stack(Places(tmp_path), Ports(9000), shell | validity)
     assert shell.items() <= by_name(stack, "gateway").environment.items()
+    assert validity.items() <= by_name(stack, "projector").environment.items()
     assert by_name(stack, "verifier").environment["CLEARLINE_OUTBOUND_ALLOW"] == "10.0.0.0/8"

@@ -10,13 +10,6 @@ from clearline.chassis.settings import MAX_PORT, KafkaSettings, ProcessSettings
 
 Dsn = Annotated[SecretStr, Field(min_length=1)]
 
-_VALIDITY = Field(
-    default=timedelta(hours=24),
-    gt=timedelta(0),
-    description="How long a successful verification allows activation.",
-    examples=["24h"],
-)
-
 
 class ServeSettings(ProcessSettings):
     """`gateway serve`: HTTP, outbox relay, clock. Kafka's settings are read beside these."""
@@ -48,7 +41,6 @@ class ServeSettings(ProcessSettings):
         description="Networks (CIDR, comma-separated) that may be dialled although they are private.",
         examples=["10.20.0.0/16,192.0.2.7/32"],
     )
-    verification_validity: Duration = _VALIDITY
     outbox_limit: int = Field(
         default=100_000,
         ge=1,
@@ -70,7 +62,12 @@ class ProjectSettings(ProcessSettings):
         description="PostgreSQL as the login clearline_projector.",
         examples=["postgresql://clearline_projector:change-me@127.0.0.1:5432/clearline"],
     )
-    verification_validity: Duration = _VALIDITY
+    verification_validity: Duration = Field(
+        default=timedelta(hours=24),
+        gt=timedelta(0),
+        description="How long a successful verification allows activation.",
+        examples=["24h"],
+    )
 
 
 class MigrateSettings(Settings):
