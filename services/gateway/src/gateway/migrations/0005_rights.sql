@@ -31,9 +31,7 @@ grant insert on outbox, changes to clearline_projector;
 grant execute on function lock_connection(uuid) to clearline_projector, clearline_relay;
 
 grant select, update, delete on outbox to clearline_relay;
-grant insert on outbox, changes, audit, verification_operator_details to clearline_relay;
-grant insert (id, connection_id, environment, revision, why, correlation_id, requested_at, requested_by, deadline)
-  on verifications to clearline_relay;
+grant insert on outbox, changes, verification_operator_details to clearline_relay;
 grant update (tombstoned_at) on service_connection_profiles to clearline_relay;
 grant select on changes, service_connection_profiles, connection_revisions, connection_credentials to clearline_relay;
 grant select, update (outcome, completed_at, expires_at, failure) on verifications to clearline_relay;
@@ -81,7 +79,6 @@ create policy audit_read_tokens on audit for select to clearline_admin
 create policy audit_write on audit for insert to clearline_operator, clearline_admin
   with check (principal = request_principal()
               and (environment is null or environment = any ((select request_environments())::text[])));
-create policy audit_workers on audit for insert to clearline_relay with check (true);
 create policy lookers on audit for select to clearline_reader using (true);
 
 alter table tokens enable row level security;
