@@ -101,7 +101,7 @@ async def test_the_projector_and_the_reader_change_no_connection_and_read_no_tok
 @pytest.mark.parametrize("table", ["verifications", "audit", "tokens", "positions", "inbox"])
 async def test_the_relay_adds_to_no_table_that_is_not_its_own(owner: asyncpg.Connection, table: str) -> None:
     for columns in ("has_table_privilege", "has_any_column_privilege"):
-        assert not await owner.fetchval(f"select {columns}('clearline_relay', $1::text, 'insert')", table)  # noqa: S608 - our own names
+        assert not await owner.fetchval(f"select {columns}('clearline_relay', $1::text, 'insert')", table)
 
 
 async def test_the_audit_is_only_ever_added_to(migrated: MigratedDatabase, owner: asyncpg.Connection) -> None:
