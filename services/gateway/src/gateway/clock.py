@@ -1,4 +1,8 @@
-"""Does what is due because time went by. Any number of gateways run it: each takes the rows that no other has taken."""
+"""Does what is due because time went by. Any number of gateways run it: each takes the rows that no other has taken.
+
+What is due is told by the database's clock, read in the transaction that acts on it: a gateway whose own clock is ahead
+would end what is still running, and date its end so late that no later success counted.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +35,12 @@ _log = structlog.get_logger(__name__)
 
 Duty = Callable[[Connection, datetime], Awaitable[int]]
 """One transaction's worth of what is due; returns how much it was, 0 when nothing is left."""
+
+
+async def database_time(connection: Connection) -> datetime:
+    """The one clock that all gateways share."""
+    now: datetime = await connection.fetchval("select clock_timestamp()")
+    return now
 
 
 def overdue_before(now: datetime) -> datetime:
@@ -116,6 +126,7 @@ class Timekeeper:
         interval: timedelta,
         chance: Callable[[], float],
         duties: Duties | None = None,
+        time: Callable[[Connection], Awaitable[datetime]] = database_time,
     ) -> None:
         self._pool = pool
         self._clock = clock
@@ -123,6 +134,7 @@ class Timekeeper:
         self._interval = interval
         self._chance = chance
         self._duties = (duties or Duties()).all()
+        self._time = time
         self._failing: set[str] = set()
 
     async def run(self) -> None:
@@ -149,7 +161,7 @@ class Timekeeper:
     async def _turn_duty(self, name: str, duty: Duty, most: int) -> None:
         for _ in range(most):
             async with self._pool.acquire() as connection, connection.transaction():
-                done = await duty(connection, self._clock.now())
+                done = await duty(connection, await self._time(connection))
             if not done:
                 return
             self._metrics.clock_done.labels(name).inc(done)

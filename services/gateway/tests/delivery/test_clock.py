@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
 
 from clearline.chassis.clock import SystemClock
-from gateway.clock import Timekeeper, overdue_before, overdue_failure, pause, retired_before
+from gateway.clock import Timekeeper, database_time, overdue_before, overdue_failure, pause, retired_before
 from gateway.metrics import GatewayMetrics
 from gateway.read_model.pools import open_pool
 
@@ -35,26 +35,32 @@ def test_an_overdue_failure_speaks_to_people() -> None:
     assert failure.remediation
 
 
-class At(SystemClock):
-    """A clock that stands."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
+class Lying(SystemClock):
+    """The clock of a machine that is 40 days ahead."""
 
     def now(self) -> datetime:
-        return self._now
+        return super().now() + timedelta(days=40)
 
 
 @asynccontextmanager
-async def timekeepers(migrated: MigratedDatabase, now: datetime, count: int = 1) -> AsyncIterator[list[Timekeeper]]:
+async def timekeepers(
+    migrated: MigratedDatabase, now: datetime | None, count: int = 1
+) -> AsyncIterator[list[Timekeeper]]:
+    """Gateways for whose database it is `now`; None is its own time. Their own clocks lie."""
+
+    async def told(_: object) -> datetime:
+        assert now is not None
+        return now
+
     pool = await open_pool(migrated.login("clearline_relay"), name="test-clock", max_size=4)
     made = [
         Timekeeper(
             pool=pool,
-            clock=At(now),
+            clock=Lying(),
             metrics=GatewayMetrics(CollectorRegistry()),
             interval=timedelta(seconds=1),
             chance=lambda: 0.5,
+            time=told if now is not None else database_time,
         )
         for _ in range(count)
     ]
@@ -78,6 +84,33 @@ async def test_what_nobody_answered_ends_a_minute_after_its_deadline(
     assert (row["outcome"], row["failure"]["code"]) == ("failed", "VERIFICATION_OVERDUE")
     assert await owner.fetchval("select count(*) from verification_operator_details") == 1
     assert await owner.fetchval("select connection_id from changes") == connection_id
+
+
+async def test_a_gateway_whose_clock_is_ahead_ends_nothing_early_and_drops_nothing(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    await add_verification(owner, await add_connection(owner))
+    retired = await add_connection(owner)
+    await owner.execute(
+        "update service_connection_profiles set lifecycle = 'retired', retired_at = clock_timestamp() where id = $1",
+        retired,
+    )
+    partitions = "select array_agg(relname::text order by relname) from pg_class where relname ~ '^inbox_[0-9]+$'"
+    before = await owner.fetchval(partitions)
+    async with timekeepers(migrated, None) as (clock,):
+        await clock.turn()
+    assert await owner.fetchval("select outcome from verifications") == "pending"
+    assert await owner.fetchval("select not exists (select from outbox)")
+    assert await owner.fetchval(partitions) == before
+
+
+async def test_an_end_that_nobody_gave_is_dated_by_the_database(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    await add_verification(owner, await add_connection(owner), deadline=NOW - timedelta(minutes=2))
+    async with timekeepers(migrated, None) as (clock,):
+        await clock.turn()
+    assert await owner.fetchval("select completed_at between requested_at and clock_timestamp() from verifications")
 
 
 async def test_three_gateways_share_what_is_due_and_do_it_once(
