@@ -2,9 +2,7 @@
 
 import asyncio
 
-import uvicorn
-
-from clearline.chassis.listening import Server, listen
+from clearline.chassis.listening import listen, server
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.settings import ProcessSettings
 
@@ -14,16 +12,7 @@ class OpsServer:
 
     def __init__(self, app: OpsApp, settings: ProcessSettings) -> None:
         self._socket = listen(settings.ops_host, settings.ops_port, "CLEARLINE_OPS_PORT")
-        self._server = Server(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=1,
-                ws="none",
-            )
-        )
+        self._server = server(app, timeout_graceful_shutdown=1)
 
     @property
     def port(self) -> int:

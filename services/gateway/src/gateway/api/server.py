@@ -1,9 +1,8 @@
 """uvicorn inside our event loop: we bind the port, we handle the signals, and its stop has a limit."""
 
-import uvicorn
 from starlette.types import ASGIApp
 
-from clearline.chassis.listening import BACKLOG, Server, listen
+from clearline.chassis.listening import listen, server
 
 DRAIN_SECONDS = 5
 KEEP_ALIVE_SECONDS = 30
@@ -18,21 +17,7 @@ class HttpServer:
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         self._socket = listen(host, port, "CLEARLINE_HTTP_PORT")
-        self._server = Server(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,  # metrics count requests; a log of every URL is a log of what people look at
-                server_header=False,
-                proxy_headers=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-            )
-        )
+        self._server = server(app, timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=DRAIN_SECONDS)
 
     @property
     def port(self) -> int:
