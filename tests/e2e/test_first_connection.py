@@ -1,13 +1,16 @@
 """The first walk of an operations lead: configure, see why it does not work, mend it, prove it, let it go live."""
 
+import json
 import subprocess
 import time
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx2
 import pytest
 from tests.e2e.local_checkout import Checkout
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
 VERIFIED_WITHIN = 5.0  # seconds, the command's own start included; two on an idle machine
@@ -85,3 +88,25 @@ def test_an_edit_of_a_live_connection_is_staged_and_the_live_revision_stays(
     assert connection["live"]["config"]["database"] == "clearline"
     assert running.command("activate", name).returncode == 1
     assert show(running, name)["live_revision"] == 1
+
+
+async def test_one_id_is_followed_through_the_logs_of_every_service(running: Checkout, name: str) -> None:
+    env, followed = running.env(), f"followed-{uuid4().hex}"
+    headers = {"authorization": f"Bearer {env['CLEARLINE_TOKEN']}", "x-correlation-id": followed}
+    config = {"host": "127.0.0.1", "port": running.base}
+    draft = {"name": name, "environment": "development", "kind": "tcp", "config": config}
+    async with httpx2.AsyncClient(trust_env=False, headers=headers) as client:
+        created = await client.post(f"{env['CLEARLINE_URL']}/api/v1/connections", json=draft)
+    assert created.status_code == 201, created.text
+    await until(lambda: len(told_under(running, followed)) >= 2, within=20)
+    command, end = told_under(running, followed)
+    assert (command["service"], command["event"], command["status"]) == ("gateway", "command", "done")
+    assert command["connection_id"] == created.json()["id"]
+    assert (end["service"], end["event"], end["kind"]) == ("verifier", "verification ended", "tcp")
+    assert end["verification_id"] == created.json()["verification"]["id"]
+
+
+def told_under(running: Checkout, correlation_id: str) -> list[dict[str, Any]]:
+    """Log lines of all services that carry this id."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(running.places.logs.glob("*.log"))]
+    return [json.loads(line) for text in texts for line in text.splitlines() if correlation_id in line]

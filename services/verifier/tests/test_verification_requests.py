@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+import structlog
 from prometheus_client import generate_latest
 
+from clearline.chassis import correlation
 from clearline.chassis.outcome import Dead, DeadReason, Done
 from clearline.contracts.event import Event
 from clearline.contracts.ids import event_id
@@ -199,3 +201,28 @@ async def test_a_request_that_goes_to_the_dead_letters_ends_with_a_failure_first
     assert desk.answered[-1].data.failure.fault_owner == "ours"
     await desk.verifier().fail_dead_request(ask.record(ask.cancel(event.data)), dead)
     assert len(desk.answered) == 1
+
+
+async def test_an_end_is_one_log_line_without_secrets(desk: Any, ask: Any) -> None:
+    request = desk.request("tcp", {"host": "127.0.0.1", "port": 1})
+    lines: list[tuple[str | None, Any]] = []
+
+    def look(_logger: object, _method: str, line: Any) -> str:
+        lines.append((correlation.current(), line))
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[look])
+    try:
+        await desk.verifier().fail_dead_request(ask.record(ask.event(request)), Dead(DeadReason.HANDLER_FAILED, SECRET))
+    finally:
+        structlog.reset_defaults()
+    [(found, line)] = lines
+    assert found == "correlation-1"
+    assert line == {
+        "event": "verification ended",
+        "verification_id": str(request.verification_id),
+        "kind": "tcp",
+        "result": "failed",
+        "code": "VERIFIER_FAILED",
+        "ms": 0,
+    }

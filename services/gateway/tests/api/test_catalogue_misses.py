@@ -1,6 +1,7 @@
 """A code that the catalogue does not know is told safely over HTTP, and counted without becoming a label."""
 
 import json
+import time
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from clearline.catalogue import ClearlineError, load
 from clearline.chassis.metrics import Metrics
 from gateway.api.app import create_api
 from gateway.api.correlation import Correlated
+from gateway.api.refusals import Refusals
 
 
 def the_id() -> UUID:
@@ -18,7 +20,7 @@ def the_id() -> UUID:
 
 async def test_an_unknown_code_is_answered_safely_and_counted() -> None:
     metrics, app = Metrics(), create_api()
-    app.state.catalogue = load(metrics.count_catalogue_miss)
+    app.state.refusals = Refusals(load(metrics.count_catalogue_miss), time.monotonic)
 
     @app.get("/fails")
     async def fails() -> None:

@@ -47,7 +47,8 @@ async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
         await migrate(database.dsn)
         token = await serve.token(database)
         await until(lambda: _ready(client, None), within=20)
-        created = await client.post("/api/v1/connections", json=_draft("one"), headers=_bearer(token))
+        followed = _bearer(token) | {"x-correlation-id": "followed-by-a-person"}
+        created = await client.post("/api/v1/connections", json=_draft("one"), headers=followed)
         assert created.status_code == 201, "with Kafka away commands wait in the outbox"
         for body in _with_a_secret():
             await client.post("/api/v1/connections", content=body, headers=_bearer(token) | _JSON)
@@ -72,6 +73,13 @@ async def test_serve_waits_for_kafka_and_postgres_and_goes_on_by_itself(
     said = [line["event"] for line in lines]
     assert said.count("Kafka is away; events wait in the outbox") == 1, "it says so once"
     assert said[-1] == "stopped"
+    [command] = [line for line in lines if line.get("correlation_id") == "followed-by-a-person"]
+    expected = {"event": "command", "action": "CreateConnection", "status": "done"}
+    assert command.items() >= (expected | {"connection_id": created.json()["id"]}).items()
+    reasons = [(line["code"], line["detail"]) for line in lines if line["event"] == "refused"]
+    assert ("STORE_UNAVAILABLE", "Postgres did not answer: not migrated yet.") in reasons
+    assert any(code == "MALFORMED_JSON" and "line 1" in detail for code, detail in reasons)
+    assert "VALIDATION_FAILED" in dict(reasons)
     assert token not in _text(log)
     assert PASSWORD not in _text(log)
     assert SECRET not in _text(log), "whatever was sent, and however loud the log"

@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import structlog
+
 from clearline.catalogue import Catalogue, ClearlineError, load
+from clearline.chassis import correlation
 from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import Received
 from clearline.chassis.outcome import Dead, Done, Outcome
@@ -21,6 +24,8 @@ from verifier.answers import Answers, Publish
 from verifier.cancels import Cancels
 from verifier.credentials import opened
 from verifier.metrics import VerifierMetrics
+
+_LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +57,7 @@ class Verifier:
         begun = self.clock.monotonic()
         answers = self._answers(event)
         verdict = await self._verdict(answers)
-        await answers.end(verdict)
-        self.metrics.count(answers.request.kind, verdict, self.clock.monotonic() - begun)
+        await self._end(answers, verdict, self.clock.monotonic() - begun)
         return Done()
 
     async def fail_dead_request(self, received: Received, dead: Dead) -> None:
@@ -62,8 +66,21 @@ class Verifier:
         if event is not None and event.type.name == REQUESTED.name:
             answers = self._answers(event)
             verdict = self._refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value, detail=dead.detail))
-            await answers.end(verdict)
-            self.metrics.count(answers.request.kind, verdict, 0.0)
+            with correlation.bound(event.correlation_id):
+                await self._end(answers, verdict, 0.0)
+
+    async def _end(self, answers: Answers, verdict: Verdict, seconds: float) -> None:
+        """Tell the asker, the metrics and the log. The line stands under the request's correlation id."""
+        await answers.end(verdict)
+        self.metrics.count(answers.request.kind, verdict, seconds)
+        _LOG.info(
+            "verification ended",
+            verification_id=str(answers.request.verification_id),
+            kind=answers.request.kind,
+            result=verdict.status,
+            code=verdict.failure.code if verdict.failure else None,
+            ms=round(seconds * 1000),
+        )
 
     def _answers(self, event: Event) -> Answers:
         request: VerificationRequested = event.data

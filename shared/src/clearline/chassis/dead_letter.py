@@ -4,6 +4,7 @@ import random
 
 import structlog
 
+from clearline.chassis import correlation
 from clearline.chassis.clock import Clock
 from clearline.chassis.delivery import BusUnavailable, RawRecord, RecordRefused, record_size
 from clearline.chassis.metrics import Metrics
@@ -16,6 +17,7 @@ from clearline.contracts.topics import Topic
 
 PREFIX = "clearline-"
 MAX_DETAIL = 1_000
+MAX_CORRELATION = 64
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
@@ -32,6 +34,10 @@ class DeadLetters:
 
     async def write(self, record: Record, dead: Dead) -> None:
         """Return when Kafka has it; while Kafka is away, wait and try again."""
+        with correlation.bound(_correlation_id_of(record)):
+            await self._write(record, dead)
+
+    async def _write(self, record: Record, dead: Dead) -> None:
         letter = fitted(self._letter(record, dead), self._topic.max_bytes)
         attempt = 0
         while True:
@@ -71,6 +77,12 @@ class DeadLetters:
         kept = tuple((name, value or b"") for name, value in record.headers if not name.startswith(PREFIX))
         ours = tuple((PREFIX + name, text.encode(errors="replace")) for name, text in added.items())
         return RawRecord(record.key, record.value, kept + ours)
+
+
+def _correlation_id_of(record: Record) -> str | None:
+    """What its log lines are found by; whoever wrote the record may have written anything."""
+    raw = next((value for name, value in record.headers if name == "ce_correlationid"), None)
+    return raw[:MAX_CORRELATION].decode(errors="replace") if raw else None
 
 
 def fitted(letter: RawRecord, limit: int) -> RawRecord:

@@ -17,6 +17,7 @@ from gateway.api.correlation import Correlated
 from gateway.api.description import describe
 from gateway.api.errors import answer_errors
 from gateway.api.measured import HttpMetrics, Measured
+from gateway.api.refusals import Refusals
 from gateway.commands.desk import Desk
 
 OPERATIONS = frozenset({"/metrics", "/health/live", "/health/ready"})
@@ -42,9 +43,9 @@ def build(surroundings: Surroundings) -> ASGIApp:
     """The whole HTTP side as one ASGI app."""
     app = create_api()
     app.state.desk = surroundings.desk
-    app.state.catalogue = surroundings.catalogue
+    app.state.refusals = refusals = Refusals(surroundings.catalogue, surroundings.monotonic)
     app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
-    guarded = Correlated(BodyGuard(app, surroundings.limits), surroundings.new_id)
+    guarded = Correlated(BodyGuard(app, surroundings.limits, refusals), surroundings.new_id)
     return _Front(Measured(guarded, surroundings.metrics, surroundings.monotonic), surroundings.operations)
 
 
@@ -63,7 +64,7 @@ def create_api() -> FastAPI:
     for resource in RESOURCES:
         below.include_router(resource.router)
     app.include_router(below)
-    app.state.catalogue = load()
+    app.state.refusals = Refusals(load(), time.monotonic)
     describe(app)
     answer_errors(app)
     return app

@@ -10,6 +10,7 @@ from clearline.catalogue import ClearlineError
 from gateway.api import strict_json
 from gateway.api.correlation import correlation_id_of
 from gateway.api.problem import problem_response
+from gateway.api.refusals import Refusals
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -26,9 +27,10 @@ class BodyLimits:
 class BodyGuard:
     """Pure ASGI: hands the whole body on in one message, or answers itself."""
 
-    def __init__(self, app: ASGIApp, limits: BodyLimits) -> None:
+    def __init__(self, app: ASGIApp, limits: BodyLimits, refusals: Refusals) -> None:
         self._app = app
         self._limits = limits
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request's body, then pass it on."""
@@ -38,6 +40,7 @@ class BodyGuard:
         try:
             body = await self._read(Headers(scope=scope), receive)
         except ClearlineError as error:
+            self._refusals.tell(error, scope)
             # The rest of the body was not read: this connection cannot carry another request.
             response = problem_response(
                 error,

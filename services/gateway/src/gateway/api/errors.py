@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -16,8 +15,6 @@ from gateway.api.problem import problem_response
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
-SERVER_ERROR = 500
-_log = structlog.get_logger(__name__)
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -52,10 +49,7 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def _problem(request: Request, error: ClearlineError, headers: Mapping[str, str] | None = None) -> Response:
-    translation = error.translation(request.app.state.catalogue)  # the one that counts misses
-    if translation.http_status >= SERVER_ERROR and not translation.retryable:
-        # What is away is said once, by whoever watches it.
-        _log.warning("a request was answered with an error of ours", code=error.code, detail=str(error))
+    request.app.state.refusals.tell(error, request.scope)
     return problem_response(
         error, instance=request.url.path, correlation_id=correlation_id_of(request.scope), headers=headers
     )

@@ -62,7 +62,7 @@ class Problem(BaseModel):
 
 
 def problem_of(error: ClearlineError, *, instance: str, correlation_id: str) -> dict[str, Any]:
-    """The body that tells `error`. Operator detail stays in the log."""
+    """The body that tells `error`. Operator detail stays in the log (`Refusals`)."""
     told = error.translation()
     return {
         "type": told.docs_url,

@@ -13,6 +13,7 @@ import asyncpg
 from clearline.catalogue import ClearlineError
 from clearline.chassis.outcome import Ill
 from clearline.chassis.retry import classify
+from gateway.commands.told import told
 from gateway.commands.work import Command, Tools, Work
 from gateway.queries.connections import ConnectionById
 from gateway.queries.reading import Question, Reading
@@ -49,16 +50,22 @@ class Desk:
 
     async def perform(self, caller: Caller, command: Command[R]) -> R:
         """Do all of a command, or nothing."""
-        async with self._connection() as connection, connection.transaction():
-            return await command.run(await self._work(connection, caller))
+        with told(command) as ending:
+            async with self._connection() as connection, connection.transaction():
+                brought = await command.run(await self._work(connection, caller))
+                ending.note(brought)
+        return brought
 
     async def change(self, caller: Caller, command: Command[UUID]) -> dict[str, Any]:
         """Do a command about one connection and show it as that command left it."""
-        async with self._connection() as connection, connection.transaction():
-            work = await self._work(connection, caller)
-            connection_id = await command.run(work)
-            reading = Reading(connection=connection, caller=caller, now=work.now)
-            return await ConnectionById(connection_id).run(reading)
+        with told(command) as ending:
+            async with self._connection() as connection, connection.transaction():
+                work = await self._work(connection, caller)
+                connection_id = await command.run(work)
+                ending.about(connection_id)
+                reading = Reading(connection=connection, caller=caller, now=work.now)
+                shown = await ConnectionById(connection_id).run(reading)
+        return shown
 
     async def _work(self, connection: Connection, caller: Caller) -> Work:
         now = await assume(connection, caller.principal)
