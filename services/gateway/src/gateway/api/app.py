@@ -15,6 +15,7 @@ from gateway.api import about, audit, connections, error_codes, kinds, lifecycle
 from gateway.api.body_guard import BodyGuard, BodyLimits
 from gateway.api.correlation import Correlated
 from gateway.api.description import describe
+from gateway.api.error_docs import error_docs
 from gateway.api.errors import answer_errors
 from gateway.api.measured import HttpMetrics, Measured
 from gateway.api.refusals import Refusals
@@ -64,6 +65,7 @@ def create_api() -> FastAPI:
     for resource in RESOURCES:
         below.include_router(resource.router)
     app.include_router(below)
+    app.include_router(error_docs())
     app.state.refusals = Refusals(load(), time.monotonic)
     describe(app)
     answer_errors(app)
