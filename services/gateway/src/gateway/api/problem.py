@@ -50,7 +50,7 @@ class Problem(BaseModel):
     type: str = Field(description="Where this code is documented.")
     title: str
     status: int
-    detail: str
+    detail: str = Field(description="`user_message`, for MALFORMED_JSON with what is wrong and where; no value.")
     instance: str = Field(description="Path of the request.")
     code: str = Field(description="Code of the error catalogue; stable.")
     correlation_id: str = Field(description="Under this id everything that the request caused is found.")
@@ -68,7 +68,7 @@ def problem_of(error: ClearlineError, *, instance: str, correlation_id: str) -> 
         "type": told.docs_url,
         "title": told.title,
         "status": told.http_status,
-        "detail": told.user_message,
+        "detail": _detail(error, told.user_message),
         "instance": instance,
         "code": told.code,
         "correlation_id": correlation_id,
@@ -81,6 +81,12 @@ def problem_of(error: ClearlineError, *, instance: str, correlation_id: str) -> 
             for each in _fields(error, told.user_message)
         ],
     }
+
+
+def _detail(error: ClearlineError, sentence: str) -> str:
+    """The sentence; where a program wrote the body, its author also needs to know what is wrong with it and where."""
+    why = error.variables.get("why") if error.code == "MALFORMED_JSON" else None
+    return f"{sentence} What is wrong: {why}." if why else sentence
 
 
 def problem_response(

@@ -17,7 +17,8 @@ def parse(raw: bytes) -> Any:
     except UnicodeDecodeError:
         raise malformed("it is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise malformed(f"{error.msg}, line {error.lineno}, column {error.colno}") from None
+        fault = error.msg.partition(": ")[0]  # what follows in some texts is a piece of what was sent
+        raise malformed(f"{fault}, line {error.lineno}, column {error.colno}") from None
     except (RecursionError, ValueError):  # nested beyond the interpreter's limit; a number of thousands of digits
         raise malformed("it nests too deeply, or holds a number that is too long") from None
     _check(document, MAX_DEPTH)
@@ -25,7 +26,7 @@ def parse(raw: bytes) -> Any:
 
 
 def malformed(why: str) -> ClearlineError:
-    """What the caller is told; `why` is for whoever debugs and holds no value."""
+    """What the caller is told; `why` says where and what, and holds no value."""
     return ClearlineError("MALFORMED_JSON", why=why)
 
 
