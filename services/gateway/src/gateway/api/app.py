@@ -17,6 +17,7 @@ from gateway.api.correlation import Correlated
 from gateway.api.description import describe
 from gateway.api.error_docs import error_docs
 from gateway.api.errors import answer_errors
+from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
 from gateway.api.refusals import Refusals
 from gateway.commands.desk import Desk
@@ -47,7 +48,8 @@ def build(surroundings: Surroundings) -> ASGIApp:
     app.state.refusals = refusals = Refusals(surroundings.catalogue, surroundings.monotonic)
     app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
     guarded = Correlated(BodyGuard(app, surroundings.limits, refusals), surroundings.new_id)
-    return _Front(Measured(guarded, surroundings.metrics, surroundings.monotonic), surroundings.operations)
+    measured = Measured(guarded, surroundings.metrics, surroundings.monotonic)
+    return _Front(HeadAsGet(measured), surroundings.operations)
 
 
 def create_api() -> FastAPI:

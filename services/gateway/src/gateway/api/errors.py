@@ -13,7 +13,8 @@ from gateway.api.correlation import correlation_id_of
 from gateway.api.faults import fault_of
 from gateway.api.problem import problem_response
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+METHODS = {"GET": ("GET", "HEAD"), "POST": ("POST",), "PUT": ("PUT",), "PATCH": ("PATCH",), "DELETE": ("DELETE",)}
+"""By the method of a route: what may be asked there."""
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
 
@@ -68,4 +69,4 @@ def _methods(app: FastAPI, request: Request) -> list[str]:
         scope = {**request.scope, "method": method}
         return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
-    return [method for method in METHODS if fits(method)]
+    return [word for method, words in METHODS.items() if fits(method) for word in words]
