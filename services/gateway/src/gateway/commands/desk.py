@@ -27,6 +27,13 @@ R = TypeVar("R")
 ACQUIRE_SECONDS = 2.0
 """A request that waits longer for a connection is told so, rather than queueing behind others that wait."""
 RETRY_AFTER_SECONDS = 5
+DEFECTS = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+"""Elsewhere these may mean a schema that is still to come; no request is let in before it is there."""
 
 
 class Desk:
@@ -73,7 +80,10 @@ class Desk:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool. What the database's absence raises becomes STORE_UNAVAILABLE."""
+        """A connection of the pool. What the database's absence raises becomes STORE_UNAVAILABLE.
+
+        A grant or a table that is missing once the schema was seen is a defect of ours, and waiting mends nothing.
+        """
         if not self._schema_is_there():
             raise ClearlineError("STORE_UNAVAILABLE", retry_after=RETRY_AFTER_SECONDS, why="not migrated yet")
         try:
@@ -81,6 +91,6 @@ class Desk:
                 yield connection
         except Exception as error:
             illness = classify(error)
-            if isinstance(error, ClearlineError) or illness.ill is not Ill.WORLD:
+            if isinstance(error, (ClearlineError, *DEFECTS)) or illness.ill is not Ill.WORLD:
                 raise
             raise ClearlineError("STORE_UNAVAILABLE", retry_after=RETRY_AFTER_SECONDS, why=illness.reason) from error
