@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from tests.harness.kafka import create_topic
 from tests.harness.waiting import until
 
 from clearline.chassis import lease
 from clearline.chassis.cloudevents import to_record
-from clearline.chassis.delivery import BusUnavailable, Delivery, Outgoing, RawRecord, RecordRefused
+from clearline.chassis.delivery import BusUnavailable, Delivery, Extent, Outgoing, RawRecord, RecordRefused
 from clearline.chassis.producer import Producer
 from clearline.contracts.event import Event
 
@@ -63,6 +64,22 @@ async def test_what_the_broker_itself_refuses_is_found_and_the_producer_goes_on(
     for n in range(5):
         await bus.producer.publish(event("d", 10 + n), bus.topic)
     assert bus.value("clearline_producer_rebuilds_total") >= 1
+
+
+async def test_a_topic_that_is_missing_costs_no_other_one(bus: Any, event: MakeEvent) -> None:
+    missing = replace(bus.topic, name=bus.topic.name + ".missing")
+    events = [
+        (missing, event("a", 0)),
+        (bus.topic, event("a", 1)),
+        (missing, event("b", 2)),
+        (bus.topic, event("b", 3)),
+    ]
+    receipts = await bus.producer.publish_many([Outgoing(topic, to_record(each)) for topic, each in events])
+    unknown, acknowledged = (Delivery.UNKNOWN, Extent.TOPIC), (Delivery.ACKNOWLEDGED, Extent.BUS)
+    assert [(each.delivery, each.extent) for each in receipts] == [unknown, acknowledged, unknown, acknowledged]
+    assert bus.value("clearline_producer_rebuilds_total") == 0
+    await create_topic(bus.bootstrap, missing.name)
+    await bus.producer.publish(event("a", 4), missing)
 
 
 async def test_after_a_hand_over_nothing_is_published(bus: Any, event: MakeEvent) -> None:

@@ -24,6 +24,14 @@ class GatewayMetrics:
         self.relay_leads = Gauge("clearline_relay_leads", "1 where the outbox relay works.", registry=registry)
         self.relayed = Counter("clearline_relay_events", "Events brought to Kafka.", ("topic",), registry=registry)
 
+        # A topic is missing, forbidden or partly without a leader: its commands wait while all others go.
+        self.relay_stuck = Gauge(
+            "clearline_relay_stuck",
+            "1 while Kafka does not take every event of a topic.",
+            ("topic",),
+            registry=registry,
+        )
+
         # The projector's truth: an age that grows while there is lag is a projection that stands still.
         self.position_age = Gauge(
             "clearline_projection_position_age_seconds",

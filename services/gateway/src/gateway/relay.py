@@ -22,6 +22,7 @@ from gateway.read_model import sql
 from gateway.read_model.pools import AWAY
 from gateway.relay_batch import Settled, row_of, settle
 from gateway.relay_session import RelaySession, open_session
+from gateway.relay_stuck import StuckPlaces
 
 BATCH = 500  # 36k events/s; a larger one only makes more to repeat after a kill
 POLL_SECONDS = 1.0  # the floor under NOTIFY, and how soon a second relay notices that the first is gone
@@ -62,6 +63,7 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._stopping = asyncio.Event()
         self._kafka_was_away = False
+        self._stuck = StuckPlaces(clock.monotonic)
 
     async def run(self) -> None:
         """Lead or wait to lead, until `stop`. Waits for PostgreSQL and Kafka and says so once."""
@@ -80,6 +82,8 @@ class Relay:
                 await self._pause(self._poll_seconds)
             finally:
                 self._metrics.relay_leads.set(0)
+                self._stuck.forget()
+                self._metrics.relay_stuck.clear()
 
     def stop(self) -> None:
         """Let `run` end after the batch in hand."""
@@ -100,7 +104,8 @@ class Relay:
         """Publish one batch; false if there was nothing, or nothing that Kafka took."""
         session.has_news.clear()
         looked_at = self._clock.monotonic()
-        rows = [row_of(dict(row), self._topics) for row in await session.connection.fetch(sql("outbox_next"), BATCH)]
+        found = await session.connection.fetch(sql("outbox_next"), BATCH, *self._stuck.left_out())
+        rows = [row_of(dict(row), self._topics) for row in found]
         if not rows:
             return False
         if self._clock.monotonic() - looked_at > FRESH_SECONDS:
@@ -108,7 +113,7 @@ class Relay:
         receipts = await self._publish(session, [row.outgoing for row in rows])
         settled = settle(rows, receipts)
         await self._write(session, settled)
-        return bool(settled.delete or settled.park)
+        return settled.moved
 
     async def _publish(self, session: RelaySession, outgoing: list[Outgoing]) -> list[Receipt]:
         """Publish while the session lives; Kafka may take its time, so the session is kept awake."""
@@ -136,15 +141,32 @@ class Relay:
         if settled.delete:
             await session.connection.execute(sql("outbox_delete"), [row.id for row in settled.delete])
             for row in settled.delete:
-                self._metrics.relayed.labels(row.outgoing.topic.name).inc()
+                self._metrics.relayed.labels(self._label(row.outgoing.topic.name)).inc()
         self._tell_about_kafka(settled.kafka_is_away)
+        self._tell_about_topics(settled)
 
     def _tell_about_kafka(self, away: str | None) -> None:
         if away is not None and not self._kafka_was_away:
             _log.warning("Kafka is away; events wait in the outbox", error=away)
         if away is None and self._kafka_was_away:
             _log.info("Kafka is back")
+            self._stuck.forget()
         self._kafka_was_away = away is not None
+
+    def _tell_about_topics(self, settled: Settled) -> None:
+        before = self._stuck.topics
+        self._stuck.note(settled.stuck, settled.taken)
+        why = {topic: reason for (topic, _), reason in settled.stuck.items()}
+        for topic in sorted(self._stuck.topics - before):
+            _log.warning("Kafka takes not every event of a topic; those wait, others go", topic=topic, error=why[topic])
+        for topic in sorted(before - self._stuck.topics):
+            _log.info("Kafka takes every event of a topic again", topic=topic)
+        for topic in self._stuck.topics ^ before:
+            self._metrics.relay_stuck.labels(self._label(topic)).set(topic in self._stuck.topics)
+
+    def _label(self, topic: str) -> str:
+        """A row may name a topic that only a newer version knows; labels stay bounded."""
+        return topic if topic in self._topics else "unknown"
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearline.chassis.delivery import Delivery, Outgoing, RawRecord, Receipt
+from clearline.chassis.delivery import Delivery, Extent, Outgoing, RawRecord, Receipt
 from clearline.contracts.topics import Topic
+from gateway.relay_stuck import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,14 @@ class Settled:
 
     delete: list[Row] = field(default_factory=list)
     park: list[tuple[int, str]] = field(default_factory=list)
+    stuck: dict[Place, str] = field(default_factory=dict)
+    taken: set[Place] = field(default_factory=set)
     kafka_is_away: str | None = None
+
+    @property
+    def moved(self) -> bool:
+        """Whether the next look will find other rows than this one."""
+        return bool(self.delete or self.park or self.stuck)
 
 
 def row_of(columns: Mapping[str, Any], topics: Mapping[str, Topic]) -> Row:
@@ -41,7 +49,7 @@ def _of_a_newer_version(name: str) -> Topic:
 
 def settle(rows: Sequence[Row], receipts: Sequence[Receipt]) -> Settled:
     """Decide by what Kafka said. An acknowledged row stays if an earlier one of its key does, to go again after it."""
-    settled = Settled()
+    settled = Settled(taken=_taken(rows, receipts))
     staying: set[tuple[str, str]] = set()
     for row, receipt in zip(rows, receipts, strict=True):
         place = (row.outgoing.topic.name, row.key)
@@ -52,8 +60,31 @@ def settle(rows: Sequence[Row], receipts: Sequence[Receipt]) -> Settled:
             case Delivery.REFUSED if place not in staying:
                 settled.park.append((row.id, receipt.detail))
             case Delivery.UNKNOWN:
-                settled.kafka_is_away = receipt.detail
+                _note_unknown(settled, row, receipt)
             case _:
                 pass  # held behind an earlier one of its key, or about to be
         staying.add(place)
     return settled
+
+
+def _taken(rows: Sequence[Row], receipts: Sequence[Receipt]) -> set[Place]:
+    topics_and_keys = (
+        (row.outgoing.topic.name, key)
+        for row, receipt in zip(rows, receipts, strict=True)
+        if receipt.delivery is Delivery.ACKNOWLEDGED
+        for key in (row.key, None)
+    )
+    return set(topics_and_keys)
+
+
+def _note_unknown(settled: Settled, row: Row, receipt: Receipt) -> None:
+    """What Kafka did not take while it took others is stuck by itself; otherwise Kafka is away."""
+    topic = row.outgoing.topic.name
+    match receipt.extent:
+        case Extent.TOPIC:
+            settled.stuck[topic, None] = receipt.detail
+        case Extent.BUS if not settled.taken:
+            settled.kafka_is_away = receipt.detail
+        case _:
+            settled.stuck[topic, row.key] = receipt.detail
+            settled.taken.discard((topic, row.key))

@@ -6,14 +6,14 @@ import statistics
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import asyncpg
 from prometheus_client import CollectorRegistry
 from services.gateway.tests.bus import Seen, configured, everything_on, own, producer
+from services.gateway.tests.delivery.relaying import EMPTY, drained, relaying
 from services.gateway.tests.migrated import MigratedDatabase, add_connection
 from tests.harness.waiting import until
 
@@ -24,36 +24,9 @@ from gateway import outbox
 from gateway.metrics import GatewayMetrics
 from gateway.outbox_depth import OutboxDepth
 from gateway.read_model.pools import open_pool
-from gateway.relay import Publisher, Relay
 from gateway.relay_session import LOCK
 
-EMPTY = "select not exists (select from outbox)"
 SESSIONS = "from pg_stat_activity where application_name = 'clearline-relay' and datname = current_database()"
-
-
-@asynccontextmanager
-async def relaying(
-    migrated: MigratedDatabase,
-    publisher: Publisher,
-    topic: Topic,
-    *,
-    poll: float = 0.2,
-    clock: SystemClock | None = None,
-) -> AsyncIterator[Relay]:
-    relay = Relay(
-        dsn=migrated.login("clearline_relay"),
-        publisher=publisher,
-        topics=[topic],
-        metrics=GatewayMetrics(CollectorRegistry()),
-        clock=clock or SystemClock(),
-        poll_seconds=poll,
-    )
-    running = asyncio.create_task(relay.run())
-    try:
-        yield relay
-    finally:
-        relay.stop()
-        await asyncio.wait_for(running, 15)
 
 
 async def change(connection: asyncpg.Connection, topic: Topic, connection_id: UUID, delay: float) -> None:
@@ -93,11 +66,6 @@ def check(seen: Sequence[Seen], expected: int, ids: Sequence[UUID]) -> None:
 async def prepared(migrated: MigratedDatabase, count: int = 5) -> list[UUID]:
     async with migrated.connect() as connection:
         return [await add_connection(connection) for _ in range(count)]
-
-
-async def drained(migrated: MigratedDatabase, within: float = 10) -> None:
-    async with migrated.connect() as connection:
-        await until(lambda: connection.fetchval(EMPTY), within=within, what="an empty outbox")
 
 
 async def test_eight_writers_at_once_lose_nothing_and_keep_order(kafka: str, migrated: MigratedDatabase) -> None:

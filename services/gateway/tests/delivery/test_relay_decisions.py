@@ -1,6 +1,6 @@
 """What becomes of a batch's rows, by what Kafka said of each. No I/O."""
 
-from clearline.chassis.delivery import Delivery, Outgoing, RawRecord, Receipt
+from clearline.chassis.delivery import Delivery, Extent, Outgoing, RawRecord, Receipt
 from clearline.contracts.topics import CONNECTIONS
 from gateway.relay_batch import Row, Settled, row_of, settle
 
@@ -30,7 +30,22 @@ def test_a_refused_one_is_parked_and_its_successors_stay() -> None:
 def test_an_acknowledged_one_goes_again_when_an_earlier_one_of_its_key_must() -> None:
     found = settled("aab", UNKNOWN, ACK, ACK)
     assert deleted(found) == [3]
-    assert found.kafka_is_away == "timed out"
+    assert found.stuck == {(CONNECTIONS.name, "a"): "timed out"}
+    assert (CONNECTIONS.name, "a") not in found.taken
+    assert found.kafka_is_away is None, "it took others"
+
+
+def test_kafka_is_away_when_nothing_was_taken() -> None:
+    found = settled("ab", UNKNOWN, UNKNOWN)
+    assert (found.kafka_is_away, found.stuck, found.moved) == ("timed out", {}, False)
+
+
+def test_a_topic_or_a_partition_that_is_not_there_is_stuck_whatever_else_was_taken() -> None:
+    no_topic, no_leader = (Receipt(Delivery.UNKNOWN, "no", extent) for extent in (Extent.TOPIC, Extent.PARTITION))
+    for others, away in ((ACK, None), (UNKNOWN, "timed out")):
+        found = settled("abc", no_topic, no_leader, others)
+        assert found.stuck == {(CONNECTIONS.name, None): "no", (CONNECTIONS.name, "b"): "no"}
+        assert (found.kafka_is_away, found.moved) == (away, True)
 
 
 def test_a_refused_one_behind_an_unknown_one_is_not_parked_yet() -> None:

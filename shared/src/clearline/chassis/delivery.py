@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from aiokafka.errors import (
     InvalidTopicError,
+    KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RecordTooLargeError,
+    TopicAuthorizationFailedError,
 )
 
 from clearline.chassis.cloudevents import Headers, KafkaRecord
@@ -29,6 +31,14 @@ class Delivery(StrEnum):
     """Not tried: an earlier record of its key was refused."""
     UNKNOWN = "unknown"
     """Kafka is away or did not answer in time; it may have been written. Publish it again."""
+
+
+class Extent(StrEnum):
+    """How much of Kafka an `UNKNOWN` delivery speaks of."""
+
+    BUS = "bus"
+    TOPIC = "topic"
+    PARTITION = "partition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Receipt:
 
     delivery: Delivery
     detail: str = ""
+    extent: Extent = Extent.BUS
 
 
 class PublishError(Exception):
@@ -66,6 +77,18 @@ class RecordRefused(PublishError):  # noqa: N818 - exceptions are nouns here (la
 
 class BusUnavailable(PublishError, OSError):  # noqa: N818 - as above; an OSError, so that retry takes it for the world
     """Kafka did not acknowledge in time: publishing it again helps."""
+
+
+class NotTried(KafkaError):  # type: ignore[misc] # noqa: N818 - aiokafka is untyped; nouns as above
+    """A record was not sent, and the connection is as good as before."""
+
+
+class TopicUnavailable(NotTried):
+    """Kafka shows this client no such topic."""
+
+
+class PartitionUnavailable(NotTried):
+    """The partition of this record has no leader."""
 
 
 _SIZE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
@@ -81,8 +104,16 @@ def receipt_of(result: object) -> Receipt:
     """The receipt for what a send gave: metadata, or the exception it ended with."""
     if not isinstance(result, BaseException):
         return Receipt(Delivery.ACKNOWLEDGED)
-    refused = isinstance(result, (*_SIZE, InvalidTopicError))
-    return Receipt(Delivery.REFUSED if refused else Delivery.UNKNOWN, type(result).__name__)
+    detail = type(result).__name__
+    match result:
+        case InvalidTopicError() | MessageSizeTooLargeError() | RecordListTooLargeError() | RecordTooLargeError():
+            return Receipt(Delivery.REFUSED, detail)
+        case TopicUnavailable() | TopicAuthorizationFailedError():
+            return Receipt(Delivery.UNKNOWN, detail, Extent.TOPIC)
+        case PartitionUnavailable():
+            return Receipt(Delivery.UNKNOWN, detail, Extent.PARTITION)
+        case _:
+            return Receipt(Delivery.UNKNOWN, detail)
 
 
 def is_size_refusal(receipt: Receipt) -> bool:

@@ -9,6 +9,7 @@ from clearline.chassis.cloudevents import KafkaRecord, to_record
 from clearline.chassis.delivery import (
     BusUnavailable,
     Delivery,
+    NotTried,
     Outgoing,
     PublishError,
     RawRecord,
@@ -99,13 +100,13 @@ class Producer:
         return told
 
     async def _send(self, outgoing: Sequence[Outgoing], at: Sequence[int], receipts: list[Receipt | None]) -> None:
-        """Send the records at these places and note how each ended; any failure costs the connection."""
+        """Send the records at these places and note how each ended; what was tried and failed costs the connection."""
         if not at:
             return
         results = await self._link.send_all([outgoing[place] for place in at], self._timeout)
         for place, result in zip(at, results, strict=True):
             receipts[place] = receipt_of(result)
-        if any(isinstance(result, BaseException) for result in results):
+        if any(isinstance(result, BaseException) and not isinstance(result, NotTried) for result in results):
             self._metrics.producer_rebuilds.inc()
 
     async def _single_out_the_refused(self, outgoing: Sequence[Outgoing], receipts: list[Receipt | None]) -> None:

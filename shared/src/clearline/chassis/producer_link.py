@@ -5,14 +5,16 @@ OutOfOrderSequenceNumber for ever: so every wait has a limit, and after any fail
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from clearline.chassis.delivery import Outgoing
+from clearline.chassis.delivery import NotTried, Outgoing
 from clearline.chassis.settings import KafkaSettings
+from clearline.chassis.topic_sending import PATIENCE_SECONDS, Placed, Sent, send_topic
 
 MAX_REQUEST_BYTES = 1024 * 1024
 """Kafka's own default. Each topic's smaller limit is checked per record before sending."""
@@ -40,25 +42,28 @@ class ProducerLink:
             return self._current
 
     async def send_all(self, outgoing: Sequence[Outgoing], limit: float) -> list[Any]:
-        """Send all in order, then wait for all, `limit` seconds at most: what each gave, or its exception."""
+        """Send all in order per topic, then wait for all, `limit` seconds at most: what each gave, or its exception."""
         producer: AIOKafkaProducer | None = None
-        futures: list[asyncio.Future[Any]] = []
-        failure: BaseException | None = None
+        sent: Sent = {}
+        failure: Exception | None = None
+        topics: dict[str, list[Placed]] = defaultdict(list)
+        for place, out in enumerate(outgoing):
+            topics[out.topic.name].append((place, out))
         try:
             async with asyncio.timeout(limit):
                 producer = await self.live()
-                for out in outgoing:
-                    futures.append(await _send(producer, out))  # noqa: PERF401 - a failure midway keeps what was sent
-                await asyncio.wait(futures)
+                patience = min(PATIENCE_SECONDS, limit / 3)
+                await asyncio.gather(*(send_topic(producer, records, sent, patience) for records in topics.values()))
+                if futures := _futures(sent):
+                    await asyncio.wait(futures)
         except (KafkaError, OSError, TimeoutError) as error:
             failure = error
         except asyncio.CancelledError:
-            if not all(future.done() for future in futures):
+            if not all(future.done() for future in _futures(sent)):
                 self._discard(producer)  # what is still queued would be written whenever Kafka is back
             raise
-        results = [_result(future, failure) for future in futures]
-        results += [failure] * (len(outgoing) - len(futures))
-        if any(isinstance(result, BaseException) for result in results):
+        results = [_result(sent.get(place), failure) for place in range(len(outgoing))]
+        if any(isinstance(result, BaseException) and not isinstance(result, NotTried) for result in results):
             self._discard(producer)
         return results
 
@@ -105,28 +110,19 @@ class ProducerLink:
         task.add_done_callback(self._abandoned.discard)
 
 
-async def _send(producer: AIOKafkaProducer, out: Outgoing) -> asyncio.Future[Any]:
-    record = out.record
-    future: asyncio.Future[Any] = await producer.send(
-        out.topic.name, record.value, record.key, headers=list(record.headers)
-    )
-    future.add_done_callback(_retrieve)
-    return future
+def _futures(sent: Sent) -> list[asyncio.Future[Any]]:
+    return [each for each in sent.values() if isinstance(each, asyncio.Future)]
 
 
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Whoever waited may be gone by now: an exception that nobody retrieves would be logged as a defect."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _result(future: asyncio.Future[Any], failure: BaseException | None) -> Any:
-    if not future.done():
-        future.cancel()
+def _result(sent: asyncio.Future[Any] | Exception | None, failure: Exception | None) -> Any:
+    if not isinstance(sent, asyncio.Future):
+        return sent or failure or TimeoutError()
+    if not sent.done():
+        sent.cancel()
         return failure or TimeoutError()
-    if future.cancelled():
+    if sent.cancelled():
         return failure or TimeoutError()
-    return future.exception() or future.result()
+    return sent.exception() or sent.result()
 
 
 async def _tear_down(producer: AIOKafkaProducer) -> None:

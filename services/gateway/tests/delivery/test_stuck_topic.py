@@ -1,0 +1,46 @@
+"""A topic that Kafka does not take, on a real Kafka: its events wait, all others flow."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import asyncpg
+from prometheus_client import CollectorRegistry
+from services.gateway.tests.bus import configured, everything_on, own, producer
+from services.gateway.tests.delivery.relaying import drained, relaying
+from services.gateway.tests.migrated import MigratedDatabase
+from tests.harness.kafka import create_topic
+from tests.harness.places import unique
+from tests.harness.waiting import until
+
+from clearline.contracts.topics import CONNECTIONS
+from gateway import outbox
+from gateway.metrics import GatewayMetrics
+from gateway.relay import BATCH
+
+GONE = "select not exists (select from outbox where topic = $1)"
+STUCK = ("clearline_relay_stuck", {"topic": "unknown"})
+
+
+async def test_a_topic_that_kafka_does_not_have_holds_up_no_other(
+    kafka: str, migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    topic, publisher = await own(kafka, CONNECTIONS), producer(kafka)
+    missing = replace(topic, name=unique("missing"))
+    async with owner.transaction():
+        for number in range(BATCH + 100):  # more than one look holds, so that they fill it unless they are left out
+            await outbox.append(owner, missing, configured(UUID(int=number % 50), number + 1))
+    registry = CollectorRegistry()
+    async with relaying(migrated, publisher, topic, metrics=GatewayMetrics(registry)):
+        for sequence in (1, 2):
+            await outbox.append(owner, topic, configured(UUID(int=1), sequence))
+            await until(lambda: owner.fetchval(GONE, topic.name), within=8, what="the other topic to go")
+        assert registry.get_sample_value(*STUCK) == 1
+        await create_topic(kafka, missing.name, partitions=missing.partitions)
+        await drained(migrated, within=20)
+        assert registry.get_sample_value(*STUCK) == 0
+    await publisher.stop()
+    seen = await everything_on(kafka, missing)
+    assert len({record.sequence for record in seen}) == BATCH + 100
+    for key in {record.key for record in seen}:
+        sequences = [record.sequence for record in seen if record.key == key]
+        assert sequences == sorted(sequences)
