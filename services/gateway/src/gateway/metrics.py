@@ -1,6 +1,10 @@
 """Every metric that the gateway adds to the chassis' own, each with the reason it exists; labels are bounded."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from clearline.chassis.consumer import ConsumerStatus
 
 
 class GatewayMetrics:
@@ -32,10 +36,10 @@ class GatewayMetrics:
             registry=registry,
         )
 
-        # The projector's truth: an age that grows while there is lag is a projection that stands still.
+        # How late the read models are. Zero when there is nothing to project, so that a quiet night alarms nobody.
         self.position_age = Gauge(
             "clearline_projection_position_age_seconds",
-            "Time since the projector's position last moved.",
+            "Age of the oldest fact that has not had its effect; 0 when caught up.",
             registry=registry,
         )
 
@@ -72,3 +76,7 @@ class GatewayMetrics:
         self.clock_failed = Counter(
             "clearline_clock_failures", "Turns of a duty that failed.", ("duty",), registry=registry
         )
+
+    def follow(self, status: Callable[[], ConsumerStatus]) -> None:
+        """Tell the projection's age from its consumer."""
+        self.position_age.set_function(lambda: status().lag_seconds)

@@ -47,6 +47,7 @@ async def _run(settings: ProjectSettings, kafka: KafkaSettings) -> None:
         clock=clock,
         positions=positions,
     )
+    around.metrics.follow(consumer.status)
     worker = Worker(
         name="gateway-project",
         settings=settings,

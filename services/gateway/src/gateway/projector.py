@@ -38,8 +38,6 @@ class Projector:
         self._positions = positions
         self._around = around
         self._projections = projections
-        self._moved_at = around.clock.monotonic()
-        around.metrics.position_age.set_function(lambda: around.clock.monotonic() - self._moved_at)
 
     async def handle(self, batch: Batch) -> Outcome:
         """Project one batch. Raises `PositionMoved` if it does not begin where the last one ended."""
@@ -53,7 +51,6 @@ class Projector:
                 taken = [e for e in (fresh if projection.uses_inbox else events) if e.type in projection.types]
                 if taken:
                     await projection.apply(connection, taken, self._around)
-        self._moved_at = self._around.clock.monotonic()
         return Done()
 
     async def _unseen(self, connection: Connection, events: Sequence[Event]) -> list[Event]:

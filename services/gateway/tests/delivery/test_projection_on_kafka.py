@@ -46,9 +46,9 @@ async def bus_of(kafka: str) -> Bus:
 
 
 @asynccontextmanager
-async def member(bus: Bus, migrated: MigratedDatabase) -> AsyncIterator[BatchConsumer]:
+async def member(bus: Bus, migrated: MigratedDatabase, told: Metrics | None = None) -> AsyncIterator[BatchConsumer]:
     """One `gateway project` in small."""
-    settings, clock, metrics = kafka_settings(bus.bootstrap), SystemClock(), Metrics()
+    settings, clock, metrics = kafka_settings(bus.bootstrap), SystemClock(), told or Metrics()
     pool = await open_pool(migrated.login("clearline_projector"), name="member", max_size=2, statement_timeout_ms=3000)
     positions = StoredPositions(pool, bus.group, partial(ask_cluster_id, settings))
     around = Surroundings(clock, GatewayMetrics(metrics.registry), timedelta(hours=1), CONNECTIONS)
@@ -65,6 +65,7 @@ async def member(bus: Bus, migrated: MigratedDatabase) -> AsyncIterator[BatchCon
         max_records=50,
         dead_letters=bus.dead,
     )
+    around.metrics.follow(consumer.status)
     running = asyncio.create_task(consumer.run())
     try:
         yield consumer
@@ -130,6 +131,27 @@ async def test_members_come_and_go_and_each_fact_has_its_effect_once(
             await speaking
             await until(lambda: all_ended(migrated), within=30, every=0.1)
             await check(bus, migrated, len(ids))
+
+
+async def test_the_age_is_that_of_the_oldest_fact_and_zero_when_there_is_none(
+    kafka: str, migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    bus, ids, metrics = await bus_of(kafka), await pending(owner, 2), Metrics()
+
+    def age() -> float:
+        return metrics.registry.get_sample_value("clearline_projection_position_age_seconds") or 0.0
+
+    async with member(bus, migrated, metrics) as consumer:
+        await until(lambda: consumer.status().healthy, within=20)
+        await speak(bus, ids[:1], pause=0)
+        await until(lambda: owner.fetchval("select exists (select from verifications where outcome <> 'pending')"))
+        await until(lambda: age() == 0, what="nothing to be late with")
+        async with owner.transaction():
+            await owner.execute("lock table verifications in access exclusive mode")
+            await speak(bus, ids[1:], pause=0)
+            await until(lambda: age() > 1, what="the fact that waits to grow old")
+        await until(lambda: all_ended(migrated), within=20)
+        await until(lambda: age() == 0, what="the projection to have caught up")
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ class ConsumerStatus:
     """Seconds since the last poll returned."""
     commit_age: float | None
     """Seconds since the last commit that Kafka accepted; None before the first."""
+    lag_seconds: float
+    """Age of the oldest unprocessed record; 0 when caught up."""
     detail: str
     healthy: bool
 

@@ -44,6 +44,7 @@ class Progress:
         self._moved_at = self._polled_at = clock.monotonic()
         self._committed_at: float | None = None
         self._owned_at: float | None = None
+        self._lag = 0.0
 
     def begin(self) -> None:
         """Partitions were assigned anew: offsets known from a former ownership would rewind the group."""
@@ -87,6 +88,11 @@ class Progress:
         return 0.0 if since is None else self._clock.monotonic() - since
 
     @property
+    def lag_seconds(self) -> float:
+        """Age of the oldest unprocessed record of all topics; 0 when nothing waits."""
+        return self._lag
+
+    @property
     def stalled(self) -> bool:
         """Whether records wait and no mark has moved for a minute."""
         return self._clock.monotonic() - self._moved_at > STALL_SECONDS
@@ -102,6 +108,7 @@ class Progress:
         for partition, standing in standings.items():
             records[partition.topic] += standing.waiting
             seconds[partition.topic] = max(seconds[partition.topic], self._age(partition, standing, now, wall_ms))
+        self._lag = max(seconds.values(), default=0.0)
         for topic in self._topics:
             self._metrics.lag_seconds.labels(topic, self._group).set(seconds[topic])
             self._metrics.lag_records.labels(topic, self._group).set(records[topic])

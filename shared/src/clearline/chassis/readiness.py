@@ -25,6 +25,7 @@ def judge(
         in_flight=in_flight,
         poll_age=progress.poll_age,
         commit_age=progress.last_commit_age,
+        lag_seconds=progress.lag_seconds,
         detail=trouble or f"{partitions} partitions",
         healthy=trouble is None,
     )
