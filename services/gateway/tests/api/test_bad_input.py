@@ -205,7 +205,7 @@ async def test_what_is_not_there_is_a_problem(stand: ApiStand, method: str, path
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     check_problem(answer)
     if status == 405:
-        assert answer.headers["allow"] == "GET, POST"
+        assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_an_edit_says_which_version_it_is_for(stand: ApiStand, tcp_draft: Any) -> None:
