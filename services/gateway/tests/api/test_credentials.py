@@ -60,6 +60,22 @@ async def test_a_secret_is_sealed_for_its_place_and_shown_to_nobody(stand: ApiSt
     assert SECRET not in str(dump)
 
 
+async def test_a_secret_repeated_in_the_config_is_refused_and_kept_nowhere(stand: ApiStand) -> None:
+    client = await stand.client_of("operator")
+    repeating = {**CONFIG, "database": SECRET}
+    created = await client.post("/connections", json=postgres_draft(config=repeating))
+    body = (await client.post("/connections", json=postgres_draft())).json()
+    edit = {"config": {**CONFIG, "database": "another9word"}, "credentials": {"password": "another9word"}}
+    edited = await client.put(f"/connections/{body['id']}", json=edit, headers={"if-match": "*"})
+    for answer in (created, edited):
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"] == "/config/database"
+        assert answer.json()["errors"][0]["code"] == "SECRET_IN_PUBLIC_FIELD"
+        assert SECRET not in answer.text
+    assert await stand.owner.fetchval("select count(*) from connection_revisions") == 1
+    assert SECRET not in str(await stand.owner.fetch("select a::text from audit a"))
+
+
 async def test_a_credential_left_out_or_sent_as_read_stays(stand: ApiStand) -> None:
     client = await stand.client_of("operator")
     body = (await client.post("/connections", json=postgres_draft())).json()

@@ -11,6 +11,7 @@ from gateway.commands.contents import plan_credentials
 from gateway.commands.draft import BeatDraft, check_beat, check_config, check_naming
 from gateway.commands.profile import Contents, Profile
 from gateway.commands.record import picture, tell_connection, write_audit
+from gateway.commands.repeated_secrets import refuse_repeated
 from gateway.commands.rows import insert_profile, insert_revision
 from gateway.commands.seal import seal_all
 from gateway.commands.verification import queue_verification
@@ -36,6 +37,7 @@ class CreateConnection:
         name, beat = check_naming(self.name, self.owner), check_beat(self.beat)
         checked = check_config(self.kind, self.config, work.tools.policy)
         plan = plan_credentials(checked.kind, checked.form, self.credentials, {}, moved=False)
+        refuse_repeated(checked.config, plan.fresh)
         profile = Profile(
             id=work.tools.new_id(),
             name=name,

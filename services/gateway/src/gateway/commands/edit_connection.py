@@ -12,6 +12,7 @@ from gateway.commands.draft import BeatDraft, CheckedConfig, check_beat, check_c
 from gateway.commands.lifecycle import ExpectedVersion, refuse_retired
 from gateway.commands.profile import Contents, Profile
 from gateway.commands.record import difference, picture, record_change
+from gateway.commands.repeated_secrets import refuse_repeated
 from gateway.commands.rows import insert_revision, load_contents, lock_profile, next_revision
 from gateway.commands.seal import seal_all
 from gateway.commands.verification import queue_verification
@@ -48,6 +49,7 @@ class EditConnection:
         checked = self._check_config(work, profile, before)
         moved = checked.destination != before.destination
         plan = plan_credentials(checked.kind, checked.form, self.credentials, before.credentials, moved=moved)
+        refuse_repeated(checked.config, plan.fresh)
         number = await next_revision(work, profile)
         edit = decide_edit(profile, before, self._settings(profile), checked.config, plan, next_revision=number)
         if edit is not None:
