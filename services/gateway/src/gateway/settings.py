@@ -71,7 +71,7 @@ class ProjectSettings(ProcessSettings):
 
 
 class MigrateSettings(Settings):
-    """`gateway migrate` and `gateway token`: the owner of the schema, and nothing else."""
+    """`gateway migrate`, `token` and `parked`: the owner of the schema, and nothing else."""
 
     postgres_migrate_dsn: Dsn = Field(
         description="PostgreSQL as the owner of the schema.",

@@ -1,31 +1,16 @@
 """`gateway migrate` and `gateway token`, as whoever installs Clearline runs them."""
 
-import asyncio
 import json
-import os
-import sys
 
 import asyncpg
 import pytest
 from services.gateway.tests.migrated import MigratedDatabase
+from services.gateway.tests.one_shot import gateway
 from tests.harness.database import Database
 
 from gateway.migrate import migrations
 from gateway.security.tokens import hash_token
 from gateway.token import parse
-
-
-async def gateway(*arguments: str, dsn: str | None = None) -> tuple[int | None, str, str]:
-    environment = {"PATH": os.environ["PATH"]} | ({"CLEARLINE_POSTGRES_MIGRATE_DSN": dsn} if dsn else {})
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", *arguments),
-        cwd="/",
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await child.communicate()
-    return child.returncode, output.decode(), errors.decode()
 
 
 async def test_migrate_says_what_it_did_and_then_that_there_is_nothing_to_do(database: Database) -> None:
