@@ -53,14 +53,26 @@ def ensure_sealing_keys(places: Places) -> None:
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """The variables of `.clearline/env`."""
-    if not path.exists():
+    """The variables of `.clearline/env`. What cannot be read is not there: `make up` writes it anew."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
         return {}
-    lines = (shlex.split(line, comments=True) for line in path.read_text().splitlines())
-    return dict(line[0].split("=", 1) for line in lines if len(line) == 1 and "=" in line[0])
+    words = (_words(line) for line in lines)
+    return dict(each[0].split("=", 1) for each in words if len(each) == 1 and "=" in each[0])
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:  # a quotation without its end
+        return []
 
 
 def update_env(path: Path, values: Mapping[str, str]) -> None:
     """Set these variables in `.clearline/env` (shell syntax, 0600), keeping the others."""
-    merged = read_env(path) | dict(values)
+    found = read_env(path)
+    merged = found | dict(values)
+    if merged == found:
+        return
     write_secret(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in merged.items()))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from deploy.local import jars, kafka, keys, postgres, unprivileged
 from deploy.local.places import Places
-from deploy.local.ports import Ports
 from deploy.local.processes import Stack
 
 Say = Callable[[str], None]
@@ -28,7 +27,7 @@ def prepare(stack: Stack, say: Say) -> None:
     _format_kafka(stack, say)
     if postgres.initialise(stack.cluster(), keys.password_of(dsns[postgres.OWNER])):
         say("initialised PostgreSQL's data")
-    keys.update_env(places.env_file, _env(stack.ports, dsns))
+    write_env(stack)
     places.base_file.write_text(str(stack.ports.base))
 
 
@@ -36,6 +35,19 @@ def check_folder(places: Places) -> None:
     """Raise where PostgreSQL's user could not enter the checkout: said before anything is installed."""
     if not unprivileged.can_use(places.folder, unprivileged.launcher()):
         raise PreparationError(unprivileged.CLOSED_FOLDER.format(folder=places.root))
+
+
+def write_env(stack: Stack) -> None:
+    """Where the gateway, Kafka and Postgres are found; the token in the file stays."""
+    reader = stack.places.keys / "clearline_reader.dsn"
+    if not reader.exists():
+        raise PreparationError(f"{reader} is missing: `make down`, then `make up` makes it anew")
+    values = {
+        "CLEARLINE_URL": f"http://127.0.0.1:{stack.ports.gateway}",
+        "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{stack.ports.kafka}",
+        "CLEARLINE_POSTGRES_DSN": reader.read_text(),
+    }
+    keys.update_env(stack.places.env_file, values)
 
 
 def _format_kafka(stack: Stack, say: Say) -> None:
@@ -48,11 +60,3 @@ def _format_kafka(stack: Stack, say: Say) -> None:
     if done.returncode != 0:
         raise PreparationError(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
     say("formatted Kafka's storage")
-
-
-def _env(ports: Ports, dsns: dict[str, str]) -> dict[str, str]:
-    return {
-        "CLEARLINE_URL": f"http://127.0.0.1:{ports.gateway}",
-        "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports.kafka}",
-        "CLEARLINE_POSTGRES_DSN": dsns["clearline_reader"],
-    }

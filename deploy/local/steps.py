@@ -53,9 +53,10 @@ def ensure_token(places: Places) -> None:
 
 def session_status(port: int, token: str) -> int:
     """Ask the gateway itself. http.client knows no proxies, which would swallow a request to loopback."""
+    sendable = token.isascii() and token.isprintable() and token  # a damaged one could not be put into a header
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/api/v1/session", headers={"Authorization": f"Bearer {token}"} if token else {})
+        connection.request("GET", "/api/v1/session", headers={"Authorization": f"Bearer {token}"} if sendable else {})
         return connection.getresponse().status
     finally:
         connection.close()

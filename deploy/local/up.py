@@ -1,11 +1,13 @@
 """`make up`: lay out what is missing, start what does not run, wait until all are ready, say how to go on."""
 
+import http
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 
-from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state
+from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state, steps
 from deploy.local.places import Places
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, Service, Stack, processes, services
@@ -27,12 +29,15 @@ def up(places: Places, say: Say) -> None:
     started = time.monotonic()
     _wait_for_a_stop_under_way(places)
     stack = Stack(places, Ports(ports.chosen_base(os.environ, places.base_file)))
-    if not _runs_already(stack):
+    if _runs_already(stack):
+        prepare.write_env(stack)
+    else:
         prepare.check_folder(places)
         check_ports(stack)
         prepare.prepare(stack, say)
     given_up = _start(places)
     wait_until_ready(places, processes(stack), given_up, say)
+    hold_token(stack)
     _tell_how_to_go_on(places, time.monotonic() - started, say)
 
 
@@ -57,6 +62,23 @@ def wait_until_ready(places: Places, record: tuple[Process, ...], given_up: dict
             late = ", ".join(waiting)
             raise StartError(f"not ready after {DEADLINE:.0f} s: {late}\n{_last_lines(places, 'supervisor')}")
         time.sleep(LOOK_EVERY)
+
+
+def hold_token(stack: Stack) -> None:
+    """See that the gateway knows the token in `.clearline/env`, which may have changed since the stack started."""
+    token = keys.read_env(stack.places.env_file).get("CLEARLINE_TOKEN", "")
+    try:
+        known = steps.session_status(stack.ports.gateway, token) == http.HTTPStatus.OK
+    except OSError as error:
+        raise StartError(f"the gateway does not answer: {error}; see `make status`") from None
+    if known:
+        return
+    step = next(each for each in processes(stack) if each.name == "token")
+    done = subprocess.run(  # noqa: S603 - our own step
+        step.command, cwd=stack.places.root, env=dict(step.environment), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise StartError(f"no token that the gateway accepts: {done.stderr.strip()}")
 
 
 def _is_up(places: Places, name: str, told: Told, given_up_before: int) -> bool:

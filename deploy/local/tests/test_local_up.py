@@ -1,0 +1,87 @@
+"""`make up` mends what it can replace, stops before it would replace what it cannot, and ends when it is told to."""
+
+import threading
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from deploy.local import keys, prepare, steps, up
+from deploy.local.places import Places
+from deploy.local.ports import Ports
+from deploy.local.processes import Stack
+from tests.harness.places import free_ports
+
+GOOD = "clt_good"
+
+
+class _Gateway(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        known = self.headers.get("Authorization") == f"Bearer {GOOD}"
+        self.send_response(HTTPStatus.OK if known else HTTPStatus.UNAUTHORIZED)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gateway() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), _Gateway) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        yield server.server_port
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    """Keys and data as after a first start."""
+    made = Stack(Places(tmp_path), Ports(9000), {})
+    made.places.make()
+    keys.ensure_dsns(made.places, made.cluster())
+    keys.ensure_sealing_keys(made.places)
+    (made.places.data / "postgres").mkdir()
+    return made
+
+
+@pytest.mark.parametrize("damage", [b"", b"CLEARLINE_T", b"\xff\xfe\0", b"CLEARLINE_URL='http\n", b"CLEARLINE_URL=x y"])
+def test_a_damaged_env_file_is_written_anew(stack: Stack, damage: bytes) -> None:
+    stack.places.env_file.write_bytes(damage)
+    prepare.write_env(stack)
+    env = keys.read_env(stack.places.env_file)
+    assert env["CLEARLINE_URL"] == "http://127.0.0.1:9000"
+    assert env["CLEARLINE_POSTGRES_DSN"].startswith("postgresql://clearline_reader:")
+
+
+def test_one_broken_line_does_not_cost_the_others(stack: Stack) -> None:
+    stack.places.env_file.write_text(f"CLEARLINE_TOKEN={GOOD}\nCLEARLINE_URL='http\n")
+    prepare.write_env(stack)
+    assert keys.read_env(stack.places.env_file)["CLEARLINE_TOKEN"] == GOOD
+
+
+@pytest.mark.parametrize(("token", "is_known"), [(GOOD, True), ("clt_wrong", False), ("", False), ("€\n", False)])
+def test_the_gateway_is_asked_whether_it_knows_the_token(gateway: int, token: str, is_known: bool) -> None:  # noqa: FBT001 - a table
+    assert (steps.session_status(gateway, token) == HTTPStatus.OK) is is_known
+
+
+def test_a_token_that_is_known_is_kept(stack: Stack, gateway: int) -> None:
+    keys.update_env(stack.places.env_file, {"CLEARLINE_TOKEN": GOOD})
+    up.hold_token(Stack(stack.places, Ports(gateway), {}))  # there is no .venv here: no step could run
+
+
+def test_a_token_that_is_not_known_is_made_anew_by_its_step(stack: Stack, gateway: int) -> None:
+    stack.places.python.parent.mkdir(parents=True)
+    stack.places.python.write_text('#!/bin/sh\necho "$@" > ran\necho no luck >&2\nexit 3\n')
+    stack.places.python.chmod(0o755)
+    keys.update_env(stack.places.env_file, {"CLEARLINE_TOKEN": "clt_wrong"})
+    with pytest.raises(up.StartError, match="no luck"):
+        up.hold_token(Stack(stack.places, Ports(gateway), {}))
+    assert (stack.places.root / "ran").read_text() == "-m deploy.local ensure-token\n"
+
+
+def test_a_gateway_that_is_gone_again_is_said(stack: Stack) -> None:
+    with pytest.raises(up.StartError, match="does not answer"):
+        up.hold_token(Stack(stack.places, Ports(free_ports(1)[0]), {}))
