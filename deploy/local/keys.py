@@ -34,6 +34,13 @@ def password_of(dsn: str) -> str:
     return unquote(urlsplit(dsn).password or "")
 
 
+def missing_keys(places: Places) -> list[Path]:
+    """What nothing can replace once there are data: the owner's password and the pair that seals credentials."""
+    owner = places.keys / f"{postgres.OWNER}.dsn"
+    pair = [places.keys / name for name in ("sealing", "sealing.pub")]
+    return [each for each in (owner, *pair) if not each.exists() or not each.read_text().strip()]
+
+
 def _dsn(places: Places, cluster: postgres.Cluster, login: str) -> str:
     path = places.keys / f"{login}.dsn"
     password = password_of(path.read_text()) if path.exists() else secrets.token_urlsafe(24)

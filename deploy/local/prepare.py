@@ -37,6 +37,17 @@ def check_folder(places: Places) -> None:
         raise PreparationError(unprivileged.CLOSED_FOLDER.format(folder=places.root))
 
 
+def check_keys(places: Places) -> None:
+    """Raise where data are there and their keys are not: new keys would open nothing."""
+    missing = keys.missing_keys(places) if (places.data / "postgres").exists() else []
+    if missing:
+        raise PreparationError(
+            f"{', '.join(map(str, missing))}: missing or empty, but there are data that nothing else opens.\n"
+            "Restore it from where you moved it or from a backup, or begin anew with `make reset`, "
+            "which deletes every connection and credential."
+        )
+
+
 def write_env(stack: Stack) -> None:
     """Where the gateway, Kafka and Postgres are found; the token in the file stays."""
     reader = stack.places.keys / "clearline_reader.dsn"

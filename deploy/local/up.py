@@ -29,6 +29,7 @@ def up(places: Places, say: Say) -> None:
     started = time.monotonic()
     _wait_for_a_stop_under_way(places)
     stack = Stack(places, Ports(ports.chosen_base(os.environ, places.base_file)))
+    prepare.check_keys(places)
     if _runs_already(stack):
         prepare.write_env(stack)
     else:

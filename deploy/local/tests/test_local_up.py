@@ -85,3 +85,24 @@ def test_a_token_that_is_not_known_is_made_anew_by_its_step(stack: Stack, gatewa
 def test_a_gateway_that_is_gone_again_is_said(stack: Stack) -> None:
     with pytest.raises(up.StartError, match="does not answer"):
         up.hold_token(Stack(stack.places, Ports(free_ports(1)[0]), {}))
+
+
+@pytest.mark.parametrize("lost", ["sealing", "sealing.pub", "clearline.dsn"])
+def test_a_lost_key_beside_data_stops_the_start_before_anything_is_made(
+    stack: Stack, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "prepare", lambda *_: pytest.fail("the start went on"))
+    (stack.places.keys / lost).unlink()
+    before = sorted(stack.places.keys.iterdir())
+    with pytest.raises(prepare.PreparationError, match=f"(?s)keys/{lost}: missing.*make reset") as refused:
+        up.up(stack.places, print)
+    assert "Restore it" in str(refused.value)
+    assert sorted(stack.places.keys.iterdir()) == before
+
+
+def test_an_emptied_key_is_a_lost_one_and_without_data_keys_are_simply_made(stack: Stack) -> None:
+    (stack.places.keys / "sealing").write_text("\n")
+    with pytest.raises(prepare.PreparationError, match="sealing"):
+        prepare.check_keys(stack.places)
+    (stack.places.data / "postgres").rmdir()
+    prepare.check_keys(stack.places)
