@@ -55,6 +55,8 @@ def wait_until_ready(places: Places, record: tuple[Process, ...], given_up: dict
     waiting = {process.name: process for process in record}
     began = time.monotonic()
     while waiting:
+        if not places.wanted_file.exists():
+            raise StartError("stopped by `make down`")
         found = state.of_a_living_supervisor(places.state_file)
         for name, told in found.processes.items() if found else ():
             if name in waiting and _is_up(places, name, told, given_up.get(name, 0)):

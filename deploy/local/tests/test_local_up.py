@@ -10,7 +10,7 @@ import pytest
 from deploy.local import keys, prepare, steps, up
 from deploy.local.places import Places
 from deploy.local.ports import Ports
-from deploy.local.processes import Stack
+from deploy.local.processes import Process, Stack, processes
 from tests.harness.places import free_ports
 
 GOOD = "clt_good"
@@ -106,3 +106,14 @@ def test_an_emptied_key_is_a_lost_one_and_without_data_keys_are_simply_made(stac
         prepare.check_keys(stack.places)
     (stack.places.data / "postgres").rmdir()
     prepare.check_keys(stack.places)
+
+
+def test_up_ends_as_soon_as_the_stack_is_stopped(stack: Stack) -> None:
+    stack.places.wanted_file.touch()
+    threading.Timer(0.2, stack.places.wanted_file.unlink).start()
+    with pytest.raises(up.StartError, match="stopped by `make down`"):
+        up.wait_until_ready(stack.places, _one_process(stack), {}, print)
+
+
+def _one_process(stack: Stack) -> tuple[Process, ...]:
+    return processes(stack)[:1]
