@@ -142,19 +142,20 @@ class Relay:
             await session.connection.execute(sql("outbox_delete"), [row.id for row in settled.delete])
             for row in settled.delete:
                 self._metrics.relayed.labels(self._label(row.outgoing.topic.name)).inc()
-        self._tell_about_kafka(settled.kafka_is_away)
-        self._tell_about_topics(settled)
-
-    def _tell_about_kafka(self, away: str | None) -> None:
-        if away is not None and not self._kafka_was_away:
-            _log.warning("Kafka is away; events wait in the outbox", error=away)
-        if away is None and self._kafka_was_away:
-            _log.info("Kafka is back")
-            self._stuck.forget()
-        self._kafka_was_away = away is not None
-
-    def _tell_about_topics(self, settled: Settled) -> None:
         before = self._stuck.topics
+        self._tell_about_kafka(settled)
+        self._tell_about_topics(settled, before)
+
+    def _tell_about_kafka(self, settled: Settled) -> None:
+        if settled.kafka_is_away is not None and not self._kafka_was_away:
+            _log.warning("Kafka is away; events wait in the outbox", error=settled.kafka_is_away)
+            self._kafka_was_away = True
+        elif settled.taken and self._kafka_was_away:
+            _log.info("Kafka is back")
+            self._kafka_was_away = False
+            self._stuck.forget()
+
+    def _tell_about_topics(self, settled: Settled, before: set[str]) -> None:
         self._stuck.note(settled.stuck, settled.taken)
         why = {topic: reason for (topic, _), reason in settled.stuck.items()}
         for topic in sorted(self._stuck.topics - before):

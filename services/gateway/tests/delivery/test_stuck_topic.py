@@ -1,6 +1,7 @@
 """A topic that Kafka does not take, on a real Kafka: its events wait, all others flow."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import asyncpg
@@ -12,11 +13,13 @@ from tests.harness.kafka import create_topic
 from tests.harness.places import unique
 from tests.harness.waiting import until
 
+from clearline.chassis.delivery import Delivery, Extent, Outgoing, Receipt
 from clearline.contracts.topics import CONNECTIONS
 from gateway import outbox
 from gateway.metrics import GatewayMetrics
 from gateway.relay import BATCH
 
+TAKEN = Receipt(Delivery.ACKNOWLEDGED)
 GONE = "select not exists (select from outbox where topic = $1)"
 STUCK = ("clearline_relay_stuck", {"topic": "unknown"})
 
@@ -44,3 +47,26 @@ async def test_a_topic_that_kafka_does_not_have_holds_up_no_other(
     for key in {record.key for record in seen}:
         sequences = [record.sequence for record in seen if record.key == key]
         assert sequences == sorted(sequences)
+
+
+@dataclass
+class Moody:
+    """Kafka as told, call by call; in the end it takes everything."""
+
+    says: list[list[Receipt]]
+
+    async def publish_many(self, outgoing: Sequence[Outgoing]) -> list[Receipt]:
+        return self.says.pop(0) if self.says else [TAKEN for _ in outgoing]
+
+
+async def test_when_kafka_is_back_no_topic_is_called_stuck_any_more(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    registry = CollectorRegistry()
+    async with owner.transaction():
+        await outbox.append(owner, replace(CONNECTIONS, name="new"), configured(UUID(int=1), 1))
+        await outbox.append(owner, CONNECTIONS, configured(UUID(int=2), 1))
+    kafka = Moody([[Receipt(Delivery.UNKNOWN, "no", Extent.TOPIC), Receipt(Delivery.UNKNOWN, "no")]])
+    async with relaying(migrated, kafka, CONNECTIONS, metrics=GatewayMetrics(registry)):
+        await drained(migrated)
+        await until(lambda: registry.get_sample_value(*STUCK) == 0)
