@@ -22,6 +22,7 @@ from clearline.chassis.clock import SystemClock
 from clearline.chassis.environment import Problem
 from clearline.chassis.health import CheckResult, Health
 from clearline.chassis.listening import PortTaken
+from clearline.chassis.loop_faults import quiet_kafka_client
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.producer import Producer
@@ -62,9 +63,10 @@ def main(_arguments: list[str]) -> None:
 
 
 async def _run(settings: ServeSettings, kafka: KafkaSettings) -> None:
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    quiet_kafka_client(loop)
     for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+        loop.add_signal_handler(each, stop.set)
     gateway = await compose(settings, kafka)
     await gateway.run(stop)
 

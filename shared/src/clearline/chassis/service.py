@@ -16,6 +16,7 @@ from clearline.chassis.clock import Clock, SystemClock
 from clearline.chassis.consumer import Consumer
 from clearline.chassis.health import CheckResult, Health
 from clearline.chassis.listening import PortTaken
+from clearline.chassis.loop_faults import quiet_kafka_client
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
 from clearline.chassis.ops_server import OpsServer
@@ -145,6 +146,7 @@ async def until_signal(worker: Worker) -> None:
         _end_at_last(worker.stop_within + GRACE_SECONDS)
 
     loop = asyncio.get_running_loop()
+    quiet_kafka_client(loop)
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, begin_to_stop)
     try:
