@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from gateway.api.access import AtDesk, Operator
 from gateway.api.paging import Page, Paging
@@ -34,6 +35,9 @@ class AuditFilters(Paging):
     principal: Text | None = None
     action: Text | None = None
     object_id: Text | None = None
+    correlation_id: Text | None = Field(
+        default=None, description="The reference that an answer or a problem told: all that it caused."
+    )
     since: Moment | None = None
     until: Moment | None = None
 

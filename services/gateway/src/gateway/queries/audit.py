@@ -25,12 +25,13 @@ class ListAudit:
     principal: str | None = None
     action: str | None = None
     object_id: str | None = None
+    correlation_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
     async def run(self, reading: Reading) -> Json:
         """A page of audit entries."""
-        filters = (self.principal, self.action, self.object_id, self.since, self.until)
+        filters = (self.principal, self.action, self.object_id, self.correlation_id, self.since, self.until)
         place = Place(NumberKey, "audit", filters)
         after = place.read(self.cursor)
         rows = await reading.connection.fetch(sql("audit_page"), *filters, after and after.number, self.limit + 1)
