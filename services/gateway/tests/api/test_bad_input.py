@@ -196,7 +196,7 @@ async def test_a_cursor_of_other_filters_is_refused(stand: ApiStand, tcp_draft: 
         ("POST", "/connections/8d0b1f0e-6f0c-4a3c-9a65-3f5b8f0f2a11/verify", 404, "CONNECTION_NOT_FOUND"),
         ("POST", "/connections/8d0b1f0e-6f0c-4a3c-9a65-3f5b8f0f2a11/activate", 404, "CONNECTION_NOT_FOUND"),
         ("DELETE", "/tokens/8d0b1f0e-6f0c-4a3c-9a65-3f5b8f0f2a11", 404, "TOKEN_NOT_FOUND"),
-        ("GET", "/connection-kinds/teapot", 404, "ROUTE_NOT_FOUND"),
+        ("GET", "/connection-kinds/teapot", 404, "KIND_UNKNOWN"),
     ],
 )
 async def test_what_is_not_there_is_a_problem(stand: ApiStand, method: str, path: str, status: int, code: str) -> None:

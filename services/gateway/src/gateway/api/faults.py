@@ -27,6 +27,8 @@ def _no_such_thing(parameter: str) -> ClearlineError:
             return ClearlineError("VERIFICATION_NOT_FOUND")
         case "token_id":
             return ClearlineError("TOKEN_NOT_FOUND")
+        case "kind":
+            return ClearlineError("KIND_UNKNOWN")
         case _:
             return ClearlineError("ROUTE_NOT_FOUND")
 

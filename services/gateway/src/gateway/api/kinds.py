@@ -47,7 +47,7 @@ async def list_all(paging: Annotated[Paging, Query()], _caller: Viewer) -> Shown
 async def get(kind: Annotated[str, Path(max_length=63)], _caller: Viewer) -> Shown:
     """One kind with its forms."""
     if (found := KINDS.get(kind)) is None:
-        raise ClearlineError("ROUTE_NOT_FOUND")
+        raise ClearlineError("KIND_UNKNOWN")
     return _shown(found)
 
 
