@@ -25,3 +25,26 @@ async def test_an_unknown_kind_is_named_as_that(stand: ApiStand) -> None:
     for kind in ("teapot", "t" * 64):
         answer = await client.get(f"/connection-kinds/{kind}")
         assert (answer.status_code, answer.json()["code"]) == (404, "KIND_UNKNOWN")
+
+
+async def test_a_revision_that_was_replaced_is_not_said_to_be_missing(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    url = f"/connections/{(await client.post('/connections', json=tcp_draft())).json()['id']}"
+    for port in (1, 2):
+        edit = {"config": {"host": "db.example.com", "port": port}}
+        assert (await client.put(url, json=edit, headers={"if-match": "*"})).status_code == 200
+    refused = (await client.post(f"{url}/activate", json={"revision": 2})).json()
+    assert refused["code"] == "REVISION_NOT_FOUND"
+    assert "replaced" in refused["user_message"], "its history lists it"
+
+
+@pytest.mark.parametrize("number", [-1, 0, 10**20])
+@pytest.mark.parametrize("command", ["activate", "verify"])
+async def test_a_number_that_no_revision_can_have_is_out_of_range(
+    stand: ApiStand, tcp_draft: Any, command: str, number: int
+) -> None:
+    client = await stand.client_of("operator")
+    url = f"/connections/{(await client.post('/connections', json=tcp_draft())).json()['id']}"
+    answer = await client.post(f"{url}/{command}", json={"revision": number})
+    assert answer.status_code == 422, answer.text
+    assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [("/revision", "FIELD_RANGE")]

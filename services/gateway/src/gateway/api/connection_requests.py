@@ -9,6 +9,7 @@ from gateway.api.values import Environment, HealthStatus, Lifecycle, Request, Te
 from gateway.commands.create_connection import CreateConnection
 from gateway.commands.draft import BeatDraft
 
+MAX_REVISION = 2**31 - 1  # what its column holds
 Name = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": 100}, examples=["warehouse"])]
 Owner = Annotated[
     str,
@@ -102,7 +103,7 @@ class EditConnectionRequest(Request):
 class RevisionRequest(Request):
     """Which revision is meant; the newest if none is named."""
 
-    revision: int | None = Field(default=None, json_schema_extra={"minimum": 1}, examples=[2])
+    revision: int | None = Field(default=None, ge=1, le=MAX_REVISION, examples=[2])
 
 
 class ConnectionFilters(Paging):
