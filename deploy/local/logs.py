@@ -7,12 +7,17 @@ LARGEST = 16 * 1024 * 1024  # bytes; then the log is copied to NAME.log.1 and be
 _TAIL_BYTES = 64 * 1024
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """The last non-empty lines, without reading a long log whole."""
+def size(path: Path) -> int:
+    """Bytes; 0 where there is no log yet."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def tail(path: Path, lines: int, *, since: int = 0) -> list[str]:
+    """The last non-empty lines from byte `since` on, without reading a long log whole."""
     try:
         with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            end = file.seek(0, 2)
+            file.seek(max(0 if since > end else since, end - _TAIL_BYTES))  # a log begun anew is shorter
             text = file.read().decode(errors="replace")
     except OSError:
         return []

@@ -7,8 +7,9 @@ from itertools import count
 from typing import assert_never
 
 from deploy.local import child as children
+from deploy.local import logs
 from deploy.local.child import Adopted, Child
-from deploy.local.logs import tail
+from deploy.local.endings import ending
 from deploy.local.places import Places
 from deploy.local.processes import Process, Service, Step
 from deploy.local.readiness import answers
@@ -16,6 +17,8 @@ from deploy.local.state import Condition, Identity, Told
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0
 EXITS_BEFORE_FAILED = 4
+EXITS_WHILE_PORT_TAKEN = 7  # 13 s: a port that was lent to an outgoing connection is given back
+LINES_OF_AN_ENDING = 30
 TRIES_OF_A_STEP = 2
 STEADY_AFTER = 10.0  # seconds of readiness after which the next exit counts as the first again
 ASK_STARTING, ASK_LATE, ASK_READY = 0.1, 1.0, 5.0  # seconds between questions
@@ -34,6 +37,8 @@ class Supervised:
     was_ready: asyncio.Event = field(default_factory=asyncio.Event)
     retry: asyncio.Event = field(default_factory=asyncio.Event)
     _ready_since: float | None = None
+    _log_from: int = 0
+    _port_was_taken: bool = False
 
     def adopt(self, identity: Identity) -> None:
         """Take over what runs already; `live` will watch it instead of starting another."""
@@ -71,7 +76,7 @@ class Supervised:
             steady = await self._watch(service, child) if child else False
             exits = 0 if self.was_ready.is_set() else exits + 1
             delay = FIRST_DELAY if steady else delay
-            if exits >= EXITS_BEFORE_FAILED:
+            if exits >= (EXITS_WHILE_PORT_TAKEN if self._port_was_taken else EXITS_BEFORE_FAILED):
                 await self._give_up()
                 delay, exits = FIRST_DELAY, 0
                 continue
@@ -104,6 +109,7 @@ class Supervised:
 
     async def _start(self) -> Child | None:
         """The running child; None if its program cannot be started at all."""
+        self._log_from = logs.size(self.places.log(self.process.name))
         try:
             self.child = self.child or await children.start(self.process, self.places)
         except OSError as error:
@@ -155,9 +161,9 @@ class Supervised:
     def _lost(self, code: int | None) -> None:
         self.child = None
         self.told.identity = None
-        how = "was killed or exited" if code is None else f"signal {-code}" if code < 0 else f"exit {code}"
-        last = tail(self.places.log(self.process.name), 1)
-        self.told.last_error = f"{how}: {last[0]}" if last else how
+        said = logs.tail(self.places.log(self.process.name), LINES_OF_AN_ENDING, since=self._log_from)
+        why = ending(self.process, code, said)
+        self.told.last_error, self._port_was_taken = why.text, why.port_was_taken
 
     def _become(self, condition: Condition) -> None:
         self.told.condition = condition

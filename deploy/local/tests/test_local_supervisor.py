@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -185,8 +186,22 @@ async def test_another_process_on_the_port_is_not_taken_for_ours(stage: Stage) -
 
     async with await asyncio.start_server(answer, "127.0.0.1", stage.ports[0]):
         stage.start()
-        await until(lambda: stage.condition("broken") == Condition.FAILED)
-    assert "in use" in stage.places.log("broken").read_text()
+        await until(lambda: stage.condition("broken") == Condition.FAILED, within=60)  # it is tried for longer
+    told = state.read(stage.places.state_file)
+    assert told is not None
+    assert f"port {stage.ports[0]} is in use" in told.processes["broken"].last_error
+    assert "CLEARLINE_PORT_BASE" in told.processes["broken"].last_error
+    assert stage.places.log("broken").read_text().lower().count("address already in use") > 4
+
+
+async def test_a_port_that_is_given_back_in_time_is_no_failure(stage: Stage) -> None:
+    """Systems lend ports to outgoing connections, for seconds."""
+    stage.kind = "homeless"
+    with socket.create_server(("127.0.0.1", stage.ports[0])):
+        stage.start()
+        log = stage.places.log("broken")
+        await until(lambda: log.exists() and log.read_text().lower().count("address already in use") > 4, within=30)
+    await until(lambda: stage.condition("broken") == Condition.READY, within=30)
 
 
 async def test_a_frozen_process_is_told_as_silent_and_can_be_stopped(stage: Stage) -> None:
