@@ -48,3 +48,24 @@ async def test_a_number_that_no_revision_can_have_is_out_of_range(
     answer = await client.post(f"{url}/{command}", json={"revision": number})
     assert answer.status_code == 422, answer.text
     assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [("/revision", "FIELD_RANGE")]
+
+
+async def test_what_has_no_meaning_is_not_taken_silently(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    url = f"/connections/{(await client.post('/connections', json=tcp_draft())).json()['id']}"
+    for answer, pointer, code in (
+        (await client.post(f"{url}/deactivate", json={"x": 1}), "/x", "FIELD_UNKNOWN"),
+        (await client.get("/connections?limit=1&limit=2"), "/query/limit", "FIELD_FORMAT"),
+        (await client.get(f"{url}/history?limit=1&limit=1"), "/query/limit", "FIELD_FORMAT"),
+    ):
+        assert answer.status_code == 422, answer.text
+        assert [(each["pointer"], each["code"]) for each in answer.json()["errors"]] == [(pointer, code)]
+    assert (await client.post(f"{url}/deactivate")).status_code == 200
+    assert (await client.post(f"{url}/deactivate", json={})).status_code == 200
+
+
+async def test_a_missing_body_is_said_to_be_missing(stand: ApiStand) -> None:
+    answer = await (await stand.client_of("operator")).post("/connections")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"], error["code"]) == (422, "", "FIELD_REQUIRED")
+    assert "body" in error["detail"]

@@ -1,13 +1,15 @@
 """Who may call what: the bearer token's holder, and the role that a route needs."""
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from clearline.catalogue import ClearlineError
+from clearline.catalogue import ClearlineError, FieldError
 from gateway.api.correlation import correlation_id_of
+from gateway.api.faults import MAX_FAULTS, pointer_of
 from gateway.commands.desk import Desk
 from gateway.security.principal import Caller, Role
 
@@ -17,6 +19,14 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API t
 async def desk(request: Request) -> Desk:
     """The one object through which routes reach commands and questions (async: else it would hop to a thread)."""
     return cast("Desk", request.app.state.desk)
+
+
+def refuse_doubled(parameters: Iterable[tuple[str, str]]) -> None:
+    """A parameter that stands twice has no one meaning. Raises VALIDATION_FAILED."""
+    times = Counter(name for name, _ in parameters)
+    if doubled := [pointer_of(("query", name)) for name, count in times.items() if count > 1]:
+        errors = [FieldError.of(pointer, "FIELD_FORMAT", expected="given once") for pointer in doubled[:MAX_FAULTS]]
+        raise ClearlineError("VALIDATION_FAILED", pointer=doubled[0], errors=errors)
 
 
 def caller_with(role: Role) -> Callable[..., Awaitable[Caller]]:
@@ -32,6 +42,7 @@ def caller_with(role: Role) -> Callable[..., Awaitable[Caller]]:
         principal = await at.identify(given.credentials)
         if not principal.may(role):
             raise ClearlineError("NOT_ALLOWED", role=role)
+        refuse_doubled(request.query_params.multi_items())
         return Caller(principal, correlation_id_of(request.scope))
 
     return allowed

@@ -37,6 +37,8 @@ def _field_error(detail: Mapping[str, Any]) -> FieldError:
     pointer, context = pointer_of(detail["loc"]), detail.get("ctx", {})
     code = _code(detail["type"], pointer)
     match code:
+        case "FIELD_REQUIRED" if not pointer:
+            return FieldError(pointer, code, "The request needs a body: a JSON object.")
         case "FIELD_RANGE":
             return FieldError(pointer, code, _bound(context))
         case "FIELD_TOO_LONG":

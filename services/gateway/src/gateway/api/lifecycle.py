@@ -1,14 +1,15 @@
 """`/connections/{id}/activate`, `/deactivate` and `/staged`: what is relied on."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Body, Response
 
 from gateway.api.access import AtDesk, Operator
 from gateway.api.connection_models import ConnectionAnswer
 from gateway.api.connection_requests import RevisionRequest
 from gateway.api.preconditions import OptionalVersion, tell_version
+from gateway.api.values import Nothing
 from gateway.commands.activate_connection import ActivateConnection
 from gateway.commands.deactivate_connection import DeactivateConnection
 from gateway.commands.discard_staged import DiscardStaged
@@ -44,7 +45,13 @@ async def activate(
     response_model_exclude_unset=True,
 )
 async def deactivate(
-    connection_id: UUID, expected: OptionalVersion, response: Response, caller: Operator, at: AtDesk
+    *,
+    connection_id: UUID,
+    expected: OptionalVersion,
+    response: Response,
+    caller: Operator,
+    at: AtDesk,
+    _body: Annotated[Nothing | None, Body(title="Nothing")] = None,
 ) -> Shown:
     """Take a connection out of service."""
     shown = await at.change(caller, DeactivateConnection(connection_id=connection_id, expected=expected))

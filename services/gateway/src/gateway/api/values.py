@@ -16,6 +16,7 @@ __all__ = [
     "Lifecycle",
     "Limit",
     "Moment",
+    "Nothing",
     "Request",
     "RetryClass",
     "Role",
@@ -34,6 +35,10 @@ class Request(BaseModel):
     """A body that is sent to us: unknown fields and lax types are refused, and values never show in errors or logs."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Nothing(Request):
+    """A command that takes no words: an object with any in it is a misunderstanding."""
 
 
 class Answer(BaseModel):
