@@ -69,3 +69,14 @@ async def test_a_missing_body_is_said_to_be_missing(stand: ApiStand) -> None:
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["pointer"], error["code"]) == (422, "", "FIELD_REQUIRED")
     assert "body" in error["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["tomorrow", "2026-13-01T00:00:00Z", "1026-01-01T00:00:00Z", 5, "2026-01-31T12:00:00"]
+)
+async def test_a_wrong_time_is_shown_a_right_one(stand: ApiStand, wrong: Any) -> None:
+    token = {"name": "t", "role": "viewer", "expires_at": wrong}
+    answer = await (await stand.client_of("admin")).post("/tokens", json=token)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"]) == (422, "/expires_at")
+    assert "2026-01-31T12:00:00Z" in error["detail"]

@@ -44,7 +44,7 @@ def _field_error(detail: Mapping[str, Any]) -> FieldError:
         case "FIELD_TOO_LONG":
             return FieldError.of(pointer, code, limit=context.get("max_length"))
         case "FIELD_FORMAT":
-            expected = f"one of {context['expected']}" if "expected" in context else "as its documentation shows"
+            expected = f"one of {context['expected']}" if "expected" in context else _FORMS.get(detail["type"], _FORM)
             return FieldError.of(pointer, code, expected=expected)
         case "FIELD_TYPE":
             return FieldError.of(pointer, code, expected=_expected(detail["type"]))
@@ -63,6 +63,7 @@ _CODES = {
     "string_pattern_mismatch": "FIELD_FORMAT",
     "too_short": "FIELD_FORMAT",
     "value_error": "FIELD_FORMAT",
+    "moment": "FIELD_FORMAT",
 }
 """Pydantic's type of finding → our code; everything else is a wrong type."""
 
@@ -91,6 +92,9 @@ def _bound(context: Mapping[str, Any]) -> str:
     return f"This must be at most {context.get('le')}."
 
 
+_TIME = "a time such as 2026-01-31T12:00:00Z"
+_FORM = "as its documentation shows"
+_FORMS = {"moment": _TIME, "too_short": "at least one"}
 _TYPES = {
     "int": "a whole number",
     "float": "a number",
@@ -98,8 +102,8 @@ _TYPES = {
     "bool": "true or false",
     "list": "a list",
     "tuple": "a list",
-    "datetime": "a time such as 2026-01-31T12:00:00Z",
-    "timezone": "a time such as 2026-01-31T12:00:00Z",
+    "datetime": _TIME,
+    "timezone": _TIME,
 }
 
 

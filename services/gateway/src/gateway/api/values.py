@@ -1,9 +1,11 @@
 """The small types that requests and answers are made of."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from clearline.contracts.connection import Environment, Lifecycle
 from clearline.contracts.verification import FaultOwner, RetryClass, StepName, StepStatus
@@ -49,12 +51,12 @@ class Answer(BaseModel):
 
 def _from_text(value: Any) -> Any:
     """A time is a text with an offset; numbers would be read as seconds since 1970."""
-    if not isinstance(value, str):
-        raise ValueError("not a text")  # noqa: TRY004 - pydantic turns a ValueError into a finding, a TypeError not
-    moment = datetime.fromisoformat(value)
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError("not a year that anybody means")
-    return moment
+    if isinstance(value, str):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
+            if FIRST_YEAR <= moment.year <= LAST_YEAR:
+                return moment
+    raise PydanticCustomError("moment", "not a time that anybody means")
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_from_text)]
