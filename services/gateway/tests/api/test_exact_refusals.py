@@ -80,3 +80,11 @@ async def test_a_wrong_time_is_shown_a_right_one(stand: ApiStand, wrong: Any) ->
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["pointer"]) == (422, "/expires_at")
     assert "2026-01-31T12:00:00Z" in error["detail"]
+
+
+async def test_who_may_not_edit_is_not_asked_for_a_version(stand: ApiStand, tcp_draft: Any) -> None:
+    made = await (await stand.client_of("operator")).post("/connections", json=tcp_draft())
+    viewer = await stand.client_of("viewer")
+    for method in ("PUT", "DELETE"):
+        answer = await viewer.request(method, f"/connections/{made.json()['id']}", json={"name": "b"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "NOT_ALLOWED")

@@ -64,11 +64,11 @@ async def get(connection_id: UUID, response: Response, caller: Viewer, at: AtDes
 )
 async def edit(
     *,
+    caller: Operator,  # before the version: who may not edit is told that first
     connection_id: UUID,
     expected: RequiredVersion,
     body: EditConnectionRequest,
     response: Response,
-    caller: Operator,
     at: AtDesk,
 ) -> Shown:
     """Change a connection. New config or credentials make a new revision and queue its verification."""
@@ -85,7 +85,7 @@ async def edit(
     response_model_exclude_unset=True,
 )
 async def retire(
-    connection_id: UUID, expected: RequiredVersion, response: Response, caller: Operator, at: AtDesk
+    caller: Operator, connection_id: UUID, expected: RequiredVersion, response: Response, at: AtDesk
 ) -> Shown:
     """Retire a connection for good. Its credentials are gone at once and its name is free."""
     shown = await at.change(caller, RetireConnection(connection_id=connection_id, expected=expected))
