@@ -132,9 +132,22 @@ async def test_empty_lines_do_not_keep_a_connection(port: int) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize("junk", [b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\n\r\n"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\x16\x03\x01\x02\x00\x01",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"FOO / HTTP/1.1\r\nhost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: -5\r\n\r\n",
+    ],
+)
 async def test_what_is_not_http_is_told_so(port: int, junk: bytes) -> None:
-    assert (await sent(port, junk))[0] == [400]
+    statuses, back = await sent(port, junk)
+    assert statuses == [400]
+    head, _, body = back.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head
+    (reference,) = re.findall(rb"x-correlation-id: ([0-9a-f]{32})\r\n", head)
+    assert json.loads(body)["correlation_id"] == reference.decode()
 
 
 async def test_what_is_within_the_limits_is_served(port: int) -> None:

@@ -4,8 +4,10 @@ Whoever reaches the port can send one, without a token. Bodies are for the appli
 """
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID, uuid4
 
 import httptools
 import orjson
@@ -26,6 +28,8 @@ class BoundedHttp(HttpToolsProtocol):
     """One connection. It ends with 408 or 431 where a request never gets as far as the application."""
 
     head_seconds = HEAD_SECONDS
+    new_id: Callable[[], UUID] = staticmethod(uuid4)
+    """Of a refusal's reference, which every answer has; a log line for each would be a log to be filled."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -139,24 +143,31 @@ class BoundedHttp(HttpToolsProtocol):
         """Say so where no other answer is under way, and close."""
         self._unwatch()
         if not self._answering and not self.transport.is_closing():
-            self.transport.write(_answer(HTTPStatus(status)))
+            self.transport.write(_answer(HTTPStatus(status), self.new_id().hex))
         self.transport.close()
 
 
-def _answer(status: HTTPStatus) -> bytes:
-    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": _WHY[status.value]}
+def _answer(status: HTTPStatus, correlation_id: str) -> bytes:
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": _WHY[status.value],
+        "correlation_id": correlation_id,
+    }
     body = orjson.dumps(problem)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "content-type: application/problem+json\r\n"
         f"content-length: {len(body)}\r\n"
+        f"x-correlation-id: {correlation_id}\r\n"
         "connection: close\r\n\r\n"
     )
     return head.encode() + body
 
 
 _WHY = {
-    400: "This is not HTTP/1.1.",
+    400: "This is not HTTP/1.1: an unknown method, version or length, or no request at all.",
     408: f"The request's headers took longer than {HEAD_SECONDS:.0f} seconds.",
     431: f"A request may have {MAX_HEADERS} headers and {MAX_HEAD_BYTES // 1024} KiB of them.",
 }
