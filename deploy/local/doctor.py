@@ -126,20 +126,19 @@ def free_ports() -> Finding:
         return Finding(Verdict.MISSING, f"CLEARLINE_PORT_BASE={base}", "give it a number from 1024 to 65522")
     if (places / "wanted").exists():
         return Finding(Verdict.FINE, f"ports from {base}: the stack is meant to run (`make status`)")
+    from deploy.local import port_search  # noqa: PLC0415 - found only after the path is set
+
     offsets = (0, 1, 2, 10, 11, 12)
-    taken = [port for port in (int(base) + offset for offset in offsets) if _listens(port)]
-    if not taken:
-        return Finding(Verdict.FINE, f"ports from {base} are free")
-    ports = ", ".join(map(str, taken))
-    return Finding(
-        Verdict.MISSING, f"taken: port {ports}", "stop what listens there, or: make up CLEARLINE_PORT_BASE=9080"
-    )
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        client.settimeout(1)
-        return client.connect_ex(("127.0.0.1", port)) == 0
+    taken = [port for port in (int(base) + offset for offset in offsets) if port_search.is_taken(port)]
+    lent = port_search.lent()
+    other = f"make up CLEARLINE_PORT_BASE={port_search.free_base(int(base), lent)}"
+    if taken:
+        said = f"taken: port {', '.join(map(str, taken))}"
+        return Finding(Verdict.MISSING, said, f"stop what listens there, or: {other}")
+    if port_search.may_be_lent(int(base), lent):
+        said = f"ports from {base} may be lent to any outgoing connection (this system lends {lent[0]} to {lent[-1]})"
+        return Finding(Verdict.WARNING, said, f"a start may then find one taken: {other}")
+    return Finding(Verdict.FINE, f"ports from {base} are free")
 
 
 def clock() -> Finding:

@@ -1,15 +1,12 @@
 """Which port belongs to whom, and whether somebody else has it. Two checkouts differ by CLEARLINE_PORT_BASE alone."""
 
-import errno
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from deploy.local.port_search import DEFAULT_BASE, SPAN, free_base, is_taken, lent
 
-DEFAULT_BASE = 8080
-SPAN = 13  # offsets 0 to 12
 LOWEST, HIGHEST = 1024, 65535 - SPAN
 SETTING = "CLEARLINE_PORT_BASE"
 
@@ -68,26 +65,8 @@ def check_free(ports: Iterable[tuple[str, int]], base: int) -> None:
         if is_taken(port):
             raise PortError(
                 f"port {port} (for {name}) is taken{_by_whom(port)}.\n"
-                f"Stop what listens there, or move this stack: make up {SETTING}={_free_base(base)}"
+                f"Stop what listens there, or move this stack: make up {SETTING}={free_base(base, lent())}"
             )
-
-
-def is_taken(port: int) -> bool:
-    """Whether a listener is there. SO_REUSEADDR, or the remains of closed connections would look like one."""
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind(("127.0.0.1", port))
-        except OSError as error:
-            return error.errno in {errno.EADDRINUSE, errno.EACCES}
-    with socket.socket() as client:  # somebody on 0.0.0.0, where the system lets both bind
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_base(base: int) -> int:
-    """The nearest round base above whose whole span is free."""
-    bases = range(base + 100, 60000, 100)
-    return next((each for each in bases if not any(map(is_taken, range(each, each + SPAN)))), base + 100)
 
 
 def _by_whom(port: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.local import keys, ports, state
+from deploy.local import keys, port_search, state
 from deploy.local.places import Places
 from deploy.local.state import State
 from tests.harness.places import ROOT
@@ -97,4 +97,4 @@ def free_base() -> int:
     """A base whose whole span is free."""
     # below the ports that systems give out by themselves; two runs at once must not choose alike
     bases = random.SystemRandom().sample(range(20_000, 32_000, 20), 50)
-    return next(base for base in bases if not any(map(ports.is_taken, range(base, base + ports.SPAN))))
+    return next(base for base in bases if not any(map(port_search.is_taken, range(base, base + port_search.SPAN))))

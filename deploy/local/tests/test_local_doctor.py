@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from deploy.local import doctor, unprivileged
+from deploy.local import doctor, port_search, unprivileged
 from deploy.local.doctor import Verdict
 
 
@@ -45,7 +45,23 @@ def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert found.verdict is Verdict.MISSING
     assert str(port) in found.what
     assert "CLEARLINE_PORT_BASE" in found.mend
+    monkeypatch.setattr(port_search, "lent", lambda: range(0))
     assert doctor.free_ports().verdict is Verdict.FINE
+
+
+def test_ports_that_the_system_lends_are_a_warning_with_the_base_that_up_suggests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setenv("CLEARLINE_PORT_BASE", "33112")
+    monkeypatch.setattr(port_search, "is_taken", lambda _: False)
+    monkeypatch.setattr(port_search, "lent", lambda: range(32768, 61000))
+    found = doctor.free_ports()
+    assert found.verdict is Verdict.WARNING
+    assert "32768 to 60999" in found.what
+    assert f"CLEARLINE_PORT_BASE={port_search.free_base(33112, port_search.lent())}" in found.mend
+    monkeypatch.setattr(port_search, "is_taken", lambda port: port == 33112)
+    assert "CLEARLINE_PORT_BASE=8180" in doctor.free_ports().mend
 
 
 def test_a_base_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

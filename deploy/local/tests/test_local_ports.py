@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from deploy.local import ports
+from deploy.local import port_search, ports
 from deploy.local.places import Places
 from deploy.local.ports import PortError, Ports
 from deploy.local.processes import Stack, services
@@ -30,7 +30,7 @@ def test_what_is_no_base_is_refused_by_the_name_of_the_setting(tmp_path: Path, t
 def test_no_port_is_given_twice_and_all_follow_the_base(tmp_path: Path) -> None:
     given = [port for each in services(Stack(Places(tmp_path), Ports(9000), {})) for port in each.ports]
     assert len(given) == len(set(given))
-    assert all(9000 <= port < 9000 + ports.SPAN for port in given)
+    assert all(9000 <= port < 9000 + port_search.SPAN for port in given)
     assert min(given) == 9000
 
 
@@ -47,7 +47,7 @@ def test_a_taken_port_names_itself_the_process_and_the_setting() -> None:
 
 def test_a_listener_on_every_address_takes_the_port_too() -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104 - what is tested
-        assert ports.is_taken(taken.getsockname()[1])
+        assert port_search.is_taken(taken.getsockname()[1])
 
 
 def test_the_remains_of_closed_connections_do_not_take_a_port() -> None:
@@ -61,4 +61,20 @@ def test_the_remains_of_closed_connections_do_not_take_a_port() -> None:
         client.close()
     with socket.socket() as strict, pytest.raises(OSError, match="in use"):
         strict.bind(("127.0.0.1", port))
-    assert not ports.is_taken(port)
+    assert not port_search.is_taken(port)
+
+
+def test_a_suggested_base_is_free_and_not_lent_to_outgoing_connections() -> None:
+    lent = range(8200, 60_000)
+    assert port_search.free_base(30_000, range(0)) >= 30_100
+    suggested = port_search.free_base(30_000, range(20_000, 61_000))
+    assert 8080 < suggested < 20_000
+    assert port_search.may_be_lent(8190, lent)
+    assert not port_search.may_be_lent(8180, lent)
+
+
+def test_the_lent_ports_are_read_where_the_system_says_them(tmp_path: Path) -> None:
+    said = tmp_path / "range"
+    said.write_text("32768\t60999\n")
+    assert port_search.lent(said) == range(32768, 61000)
+    assert not port_search.lent(tmp_path / "none")
