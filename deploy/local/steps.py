@@ -15,6 +15,8 @@ from deploy.local.places import Places
 
 OWNER_DSN = "CLEARLINE_POSTGRES_MIGRATE_DSN_FILE"
 
+_LOCAL_ADMIN = ("--name", "local-admin", "--role", "admin", "--replace")  # nobody uses the one that the file lost
+
 
 class TokenError(RuntimeError):
     """The gateway's command did not print a token."""
@@ -63,7 +65,7 @@ def session_status(port: int, token: str) -> int:
 
 
 def _new_token(places: Places) -> str:
-    command = [sys.executable, "-m", "gateway", "token", "--name", "local-admin", "--role", "admin"]
+    command = [sys.executable, "-m", "gateway", "token", *_LOCAL_ADMIN]
     done = subprocess.run(command, cwd=places.root, capture_output=True, text=True, check=False)  # noqa: S603 - our own service
     try:
         return str(json.loads(done.stdout)["token"])

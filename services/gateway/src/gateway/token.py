@@ -28,6 +28,8 @@ class Wish:
     role: str
     environments: list[str]
     expires_at: datetime | None
+    replaces: bool = False
+    """Whether earlier ones of that name end, as far as this command made them."""
 
 
 def main(arguments: list[str]) -> None:
@@ -45,9 +47,15 @@ def parse(arguments: list[str]) -> Wish:
     parser.add_argument("--role", required=True, choices=["viewer", "operator", "admin"])
     parser.add_argument("--environment", action="append", choices=ENVIRONMENTS, dest="environments")
     parser.add_argument("--expires", type=_moment, help="for example 2027-01-31T00:00:00+00:00")
+    parser.add_argument("--replace", action="store_true", help="revoke what this command made under the same name")
     given = parser.parse_args(arguments)
-    environments = given.environments or list(ENVIRONMENTS)
-    return Wish(name=given.name, role=given.role, environments=environments, expires_at=given.expires)
+    return Wish(
+        name=given.name,
+        role=given.role,
+        environments=given.environments or list(ENVIRONMENTS),
+        expires_at=given.expires,
+        replaces=given.replace,
+    )
 
 
 async def create(dsn: str, wish: Wish, *, token_id: UUID, now: datetime) -> tuple[UUID, str]:
@@ -63,6 +71,8 @@ async def create(dsn: str, wish: Wish, *, token_id: UUID, now: datetime) -> tupl
     try:
         await speak_json(connection)
         async with connection.transaction():
+            if wish.replaces:
+                await _revoke_predecessors(connection, wish.name, f"token-{token_id}", now)
             await connection.execute(
                 sql("token_insert"),
                 *(token_id, wish.name, digest, wish.role, wish.environments, now, _MAKER, wish.expires_at),
@@ -74,6 +84,15 @@ async def create(dsn: str, wish: Wish, *, token_id: UUID, now: datetime) -> tupl
     finally:
         await connection.close()
     return token_id, text
+
+
+async def _revoke_predecessors(connection: asyncpg.Connection, name: str, correlation_id: str, now: datetime) -> None:
+    for row in await connection.fetch(sql("token_replace"), name, now, _MAKER):
+        gone = {"name": name, "role": row["role"]}
+        await connection.execute(
+            sql("audit_insert"),
+            *(_MAKER, "token.revoked", "token", str(row["id"]), None, correlation_id, gone, None),
+        )
 
 
 def _moment(text: str) -> datetime:

@@ -47,6 +47,24 @@ async def test_a_token_is_printed_once_and_only_its_hash_is_kept(
     assert told["token"] not in str(everything)
 
 
+async def test_a_token_may_replace_its_predecessors_and_nobody_elses(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    async def make(name: str, *more: str) -> str:
+        code, output, errors = await gateway("token", "--name", name, "--role", "admin", *more, dsn=migrated.dsn)
+        assert code == 0, errors
+        return str(json.loads(output)["id"])
+
+    first, other, foreign = await make("local-admin"), await make("other"), await make("local-admin")
+    await owner.execute("update tokens set created_by = 'a person' where id = $1::uuid", foreign)
+    second = await make("local-admin")
+    third = await make("local-admin", "--replace")
+    valid = await owner.fetch("select id::text from tokens where revoked_at is null")
+    assert {row["id"] for row in valid} == {other, foreign, third}
+    told = await owner.fetch("select object_id from audit where action = 'token.revoked'")
+    assert {row["object_id"] for row in told} == {first, second}
+
+
 async def test_without_its_setting_a_command_says_which_one() -> None:
     code, output, errors = await gateway("token", "--name", "ci", "--role", "admin")
     assert (code, output) == (2, "")
