@@ -1,6 +1,7 @@
 """Ports follow one base; a taken one is told with its number and the setting that moves the stack."""
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from deploy.local import port_search, ports
 from deploy.local.places import Places
 from deploy.local.ports import PortError, Ports
 from deploy.local.processes import Stack, services
-from tests.harness.places import free_ports
+from tests.harness.places import ROOT, free_ports
 
 
 def test_the_setting_wins_then_the_last_start_then_8080(tmp_path: Path) -> None:
@@ -78,3 +79,9 @@ def test_the_lent_ports_are_read_where_the_system_says_them(tmp_path: Path) -> N
     said.write_text("32768\t60999\n")
     assert port_search.lent(said) == range(32768, 61000)
     assert not port_search.lent(tmp_path / "none")
+
+
+def test_the_walk_in_the_readme_works_on_any_base() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 3
+    assert not re.search(r"\b80[89]\d\b", "".join(blocks))
