@@ -30,8 +30,8 @@ up: setup ## start Kafka, Postgres and the services; returns when all are ready
 down: setup ## stop them; the data stays
 	@$(STACK) down
 
-status: setup ## one line per process: pid, state, port, memory, last error
-	@$(STACK) status
+status: ## one line per process: pid, state, port, memory, last error
+	@if [ -e .clearline/run ]; then $(MAKE) -s setup && $(STACK) status; else echo "nothing runs; \`make up\` starts it"; exit 1; fi
 
 logs: setup ## follow the logs; SERVICE=gateway for one
 	@$(STACK) logs $(SERVICE)

@@ -44,8 +44,12 @@ def main() -> None:
         sys.exit(f"usage: python -m deploy.local {'|'.join(commands)}")
     try:
         commands[command]()
+        sys.stdout.flush()
     except _TOLD as error:
         sys.exit(f"{command}: {error}")
+    except BrokenPipeError:  # the reader, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would flush into it again
+        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -70,8 +70,9 @@ class Places:
         return self.logs / f"{name}.log"
 
     def make(self) -> None:
-        """Make what is missing; secrets' folders for this user alone."""
-        for folder in (self.data, self.logs, self.cache, self.folder / "evidence"):
+        """Make what is missing. What other users have no business in is this user's alone; PostgreSQL minds its own."""
+        for folder in (self.data, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.keys, self.run):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.keys, self.run, self.logs, self.data / "kafka", self.folder / "evidence"):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)  # older stacks made some of them for everybody

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import psutil
 from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state, steps
 from deploy.local.places import Places
 from deploy.local.ports import Ports
@@ -26,7 +27,6 @@ class StartError(RuntimeError):
 
 def up(places: Places, say: Say) -> None:
     """Return when every process is ready. Raises StartError, PortError or PreparationError otherwise."""
-    started = time.monotonic()
     _wait_for_a_stop_under_way(places)
     stack = Stack(places, Ports(ports.chosen_base(os.environ, places.base_file)))
     prepare.check_keys(places)
@@ -39,7 +39,16 @@ def up(places: Places, say: Say) -> None:
     given_up = _start(places)
     wait_until_ready(places, processes(stack), given_up, say)
     hold_token(stack)
-    _tell_how_to_go_on(places, time.monotonic() - started, say)
+    _tell_how_to_go_on(places, seconds_waited(), say)
+
+
+def seconds_waited() -> float:
+    """Since `make` was called, where it was: the set-up before this process is waiting too."""
+    mine = psutil.Process()
+    make = next(
+        (each for each in mine.parents()[:2] if each.name() in {"make", "gmake"}), mine
+    )  # a shell may be between
+    return max(0.0, time.time() - make.create_time())
 
 
 def check_ports(stack: Stack) -> None:

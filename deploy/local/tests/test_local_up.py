@@ -1,5 +1,10 @@
 """`make up` mends what it can replace, stops before it would replace what it cannot, and ends when it is told to."""
 
+import os
+import shutil
+import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -11,9 +16,10 @@ from deploy.local import keys, prepare, steps, up
 from deploy.local.places import Places
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, Stack, processes
-from tests.harness.places import free_ports
+from tests.harness.places import ROOT, free_ports
 
 GOOD = "clt_good"
+MAKE = shutil.which("make") or "make"
 
 
 class _Gateway(BaseHTTPRequestHandler):
@@ -117,3 +123,42 @@ def test_up_ends_as_soon_as_the_stack_is_stopped(stack: Stack) -> None:
 
 def _one_process(stack: Stack) -> tuple[Process, ...]:
     return processes(stack)[:1]
+
+
+def test_the_set_up_counts_as_waiting(tmp_path: Path) -> None:
+    asks = "import deploy.local.up as up; print(up.seconds_waited())"
+    (tmp_path / "Makefile").write_text(f"up: setup\n\t@{sys.executable} -c '{asks}'\nsetup:\n\t@sleep 2\n")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(  # noqa: S603 - our own Makefile
+        [MAKE, "up"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) >= 2
+
+
+def test_logs_and_events_are_for_this_user_alone(stack: Stack) -> None:
+    stack.places.logs.chmod(0o755)  # as an older stack made it
+    stack.places.make()
+    for folder in (stack.places.logs, stack.places.data / "kafka", stack.places.keys, stack.places.run):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """`make status | head -2`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "deploy.local", "status"]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_status_of_a_bare_clone_installs_nothing(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    done = subprocess.run(  # noqa: S603 - our own Makefile
+        [MAKE, "status"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("nothing runs; `make up` starts it")
+    assert done.returncode != 0
+    assert [each.name for each in tmp_path.iterdir()] == ["Makefile"]
