@@ -216,3 +216,18 @@ def test_the_entry_point_exits_with_the_code_of_the_command(monkeypatch: pytest.
     with pytest.raises(SystemExit) as end:
         main.main()
     assert end.value.code == 0
+
+
+@pytest.mark.parametrize("arguments", [["show"], ["show", "--output", "json"]])
+def test_a_full_disk_under_the_output_is_told_in_words(environment: dict[str, str], arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device that takes nothing
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*COMMAND, "connections", arguments[0], VERIFY[1], *arguments[1:]],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.decode() == "The output could not be written: No space left on device.\n"

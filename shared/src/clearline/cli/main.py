@@ -1,5 +1,6 @@
 """Entry point: runs one command and turns every way it can end into an exit code and words for people."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -10,6 +11,8 @@ from clearline.cli.app import app
 from clearline.cli.ends import ExitCode
 from clearline.cli.surroundings import Surroundings, of_this_process, silence
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a file or device says that takes no more; our commands write nowhere but to their output."""
 _TOO_MANY = "Got unexpected extra argument"
 
 
@@ -39,7 +42,11 @@ def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
         _tell_wrong_use(error, err)
         return ExitCode.INCONCLUSIVE
     except Exception as error:  # noqa: BLE001 - a traceback helps nobody at a terminal and may show a secret
-        _tell_our_fault(error, err)
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            silence(surroundings.stdout)
+            err.write(f"The output could not be written: {error.strerror}.\n")
+        else:
+            _tell_our_fault(error, err)
         return ExitCode.INCONCLUSIVE
 
 
