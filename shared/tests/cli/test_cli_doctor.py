@@ -29,6 +29,23 @@ def test_an_unreachable_gateway_exits_3_with_what_to_do(clearline: Clearline, ga
     assert "make up" in result.out
 
 
+def test_a_refused_token_is_told_to_people(clearline: Clearline, gateway: FakeGateway) -> None:
+    gateway.answers["POST", "/api/v1/tokens"] = lambda _request: httpx2.Response(
+        422,
+        json={
+            "status": 422,
+            "code": "VALIDATION_FAILED",
+            "user_message": "Some fields need a correction.",
+            "errors": [{"pointer": "/environments/0", "code": "ENVIRONMENT_UNKNOWN", "detail": "No such environment."}],
+        },
+    )
+    result = clearline("tokens", "create", "--name", "a", "--role", "viewer", "--environment", "zz")
+    assert result.code == 2
+    assert "VALIDATION_FAILED: Some fields need a correction." in result.err
+    assert "/environments/0 (ENVIRONMENT_UNKNOWN) No such environment." in result.err
+    assert "{" not in result.err
+
+
 def test_a_gateway_that_is_not_ready_exits_1_and_names_the_check(clearline: Clearline, gateway: FakeGateway) -> None:
     body = {"status": "not ready", "checks": {"postgres": {"ok": False, "detail": "no answer"}}}
     gateway.answers["GET", "/health/ready"] = lambda _request: httpx2.Response(503, json=body)

@@ -40,7 +40,7 @@ def create(
     ] = None,
 ) -> None:
     """Make a token and print {"id", "token"} once: it cannot be read again."""
-    with session(context, OutputForm.JSON) as opened:
+    with session(context, OutputForm.TABLE) as opened:  # a refusal is for the person who types this
         body: dict[str, Any] = {"name": name, "role": role.value}
         if environment:
             body["environments"] = environment
