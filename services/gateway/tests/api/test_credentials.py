@@ -45,6 +45,8 @@ async def test_a_secret_is_sealed_for_its_place_and_shown_to_nobody(stand: ApiSt
 
     events = await stand.events(body["id"])
     envelope = Envelope(**events[1][1]["envelopes"]["password"])
+    (*_, creation) = (await client.get(f"/connections/{body['id']}/history")).json()["items"]
+    assert creation["after"]["credentials"] == {"password": "stored"}, "nothing was there to change"
     place: dict[str, str] = {"subject": body["id"], "kind": "postgres", "field": "password"}
     destination = await stand.owner.fetchval("select destination from connection_revisions")
     assert stand.opener.open(envelope, destination=destination, **place) == SECRET

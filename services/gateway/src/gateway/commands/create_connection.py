@@ -54,14 +54,14 @@ class CreateConnection:
             destination=checked.destination,
             credentials=seal_all(work, profile, checked.destination, plan.fresh),
         )
-        await _store(work, profile, contents, plan.fresh)
+        await _store(work, profile, contents)
         return profile.id
 
 
-async def _store(work: Work, profile: Profile, contents: Contents, fresh: Mapping[str, str]) -> None:
+async def _store(work: Work, profile: Profile, contents: Contents) -> None:
     await insert_profile(work, profile)
     await insert_revision(work, profile, contents)
     await tell_connection(work, profile, CONFIGURED)
-    seen = picture(profile, contents, fresh)
+    seen = picture(profile, contents)
     await write_audit(work, "connection.created", "connection", profile.id, environment=profile.environment, after=seen)
     await queue_verification(work, profile, profile.revision, contents, "created")
