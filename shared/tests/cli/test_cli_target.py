@@ -31,6 +31,14 @@ def test_the_file_is_found_upwards(tmp_path: Path) -> None:
     assert (target.url, target.token, target.warnings) == ("http://127.0.0.1:8080", "clt_file", ())
 
 
+def test_a_file_without_a_token_leads_back_to_make_up(clearline: Clearline, tmp_path: Path) -> None:
+    _write(tmp_path, "CLEARLINE_URL=http://127.0.0.1:8080\n")
+    told = clearline("connections", "list", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": ""})
+    assert told.code == 2
+    assert "Run `make up`" in told.err
+    assert "Run `make up`" not in clearline("connections", "list", env={"CLEARLINE_TOKEN": ""}).err
+
+
 def test_the_environment_wins(tmp_path: Path) -> None:
     _write(tmp_path, FILE)
     target = find_target({"CLEARLINE_URL": "https://c.example", "CLEARLINE_TOKEN": "clt_env"}, tmp_path, ME)

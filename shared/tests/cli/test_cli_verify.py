@@ -1,5 +1,6 @@
 """`verify --wait` and the waiting of `create`: steps as they come, exit codes, failure in the catalogue's words."""
 
+import json
 from typing import Any
 
 import httpx2
@@ -102,6 +103,27 @@ def test_a_gateway_that_stays_away_exits_3_when_the_time_is_over(clearline: Clea
     result = clearline("verify", "warehouse", "--wait", "--timeout", "5")
     assert result.code == 3
     assert "CLEARLINE_UNREACHABLE" in result.err
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_json_has_a_problem_object_for_every_end_without_a_result(
+    clearline: Clearline, gateway: FakeGateway, *, away: bool
+) -> None:
+    if away:
+        gateway.answers["GET", "/api/v1/connections"] = _refuse_connection
+    result = clearline("connections", "list", "--output", "json", env={} if away else {"CLEARLINE_TOKEN": ""})
+    problem = json.loads(result.err)
+    assert problem["detail"] == problem["user_message"]
+    assert problem["remediation"]
+    if away:
+        assert (result.code, problem["code"], problem["retryable"]) == (3, "CLEARLINE_UNREACHABLE", True)
+        assert problem["type"] == "/docs/errors#CLEARLINE_UNREACHABLE"
+    else:
+        assert (result.code, problem["type"], problem["retryable"]) == (2, "about:blank", False)
+
+
+def _refuse_connection(_request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ConnectError("Connection refused")
 
 
 def test_a_refusal_while_waiting_ends_the_wait(clearline: Clearline, gateway: FakeGateway) -> None:

@@ -122,7 +122,7 @@ class Api:
         steps = [f"The address is {self.target.url} (from {self.target.origin}).", *told.remediation]
         if method != "GET" and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             steps.insert(0, "The request may have been carried out: look before you send it again.")
-        return NoAnswerError(f"{told.user_message} ({reason})", *steps, code=told.code)
+        return NoAnswerError(f"{told.user_message} ({reason})", *steps, code=told.code, docs_url=told.docs_url)
 
     def _refusal(self, response: httpx2.Response, content: Any) -> RefusedError | NoAnswerError:
         if response.is_redirect:
@@ -152,6 +152,7 @@ def need_token(target: Target) -> None:
     if not target.token:
         raise WrongUseError(
             f"There is no token to talk to {target.url} with.",
+            *(["Run `make up`: it writes the token where it wrote the address."] if target.from_file else []),
             f"Set {TOKEN}; an admin makes one with `clearline tokens create`.",
         )
 

@@ -46,9 +46,10 @@ class NoAnswerError(CommandError):
 
     exit_code = ExitCode.UNREACHABLE
 
-    def __init__(self, sentence: str, *steps: str, code: str | None = None) -> None:
+    def __init__(self, sentence: str, *steps: str, code: str | None = None, docs_url: str | None = None) -> None:
         super().__init__(sentence, *steps)
         self.code = code
+        self.docs_url = docs_url
 
 
 class RefusedError(CommandError):

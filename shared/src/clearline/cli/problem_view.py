@@ -1,6 +1,7 @@
 """How failures are told: code, sentence, field, numbered remediation, reference, and the operator's half if it came."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from clearline.cli.answers import Failure
 from clearline.cli.ends import CommandError, NoAnswerError, RefusedError
@@ -22,6 +23,25 @@ def error_lines(error: CommandError) -> list[Line]:
             return [Line(f"{code}: {error.sentence}", "bold", glyph="failed"), *steps_to_take(error.steps)]
         case _:
             return [Line(error.sentence, "bold", glyph="failed"), *steps_to_take(error.steps)]
+
+
+def problem_body(error: CommandError) -> Mapping[str, Any]:
+    """The same for programs: the gateway's problem object, or one of our own where it sent none (without a status)."""
+    if isinstance(error, RefusedError):
+        return error.body
+    code, docs_url = (error.code, error.docs_url) if isinstance(error, NoAnswerError) else (None, None)
+    return {
+        "type": docs_url or "about:blank",
+        "title": "No answer" if isinstance(error, NoAnswerError) else "Wrong use",
+        "detail": error.sentence,
+        "code": code,
+        "correlation_id": None,
+        "user_message": error.sentence,
+        "retryable": isinstance(error, NoAnswerError),
+        "retry_after_seconds": None,
+        "remediation": list(error.steps),
+        "errors": [],
+    }
 
 
 def failure_lines(failure: Failure, correlation_id: str | None) -> Iterator[Line]:

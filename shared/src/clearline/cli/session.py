@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clearline.cli.ends import CommandError, ExitCode, RefusedError
-from clearline.cli.problem_view import error_lines
+from clearline.cli.ends import CommandError, ExitCode
+from clearline.cli.problem_view import error_lines, problem_body
 from clearline.cli.surroundings import OutputForm, Surroundings, silence
 from clearline.cli.target import Target, find_target
 
@@ -48,8 +48,8 @@ def session(context: typer.Context, output: OutputForm, *, token_needed: bool = 
         finally:
             api.close()
     except CommandError as error:
-        if screen.wants_json and isinstance(error, RefusedError):
-            screen.json(error.body, error=True)
+        if screen.wants_json:
+            screen.json(problem_body(error), error=True)
         else:
             for line in error_lines(error):
                 screen.note(line)

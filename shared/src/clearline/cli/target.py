@@ -25,6 +25,8 @@ class Target:
     origin: str
     """Where the two were found, for people."""
     warnings: tuple[str, ...] = ()
+    from_file: bool = False
+    """The address comes from the file that `make up` wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _joined(url: str | None, token: str | None, found: _EnvFile) -> Target:
         token=chosen and _checked_token(chosen),
         origin=f"the environment and {found.path}" if token else str(found.path),
         warnings=found.warnings,
+        from_file=True,
     )
 
 
