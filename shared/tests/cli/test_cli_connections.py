@@ -187,3 +187,10 @@ def test_a_token_never_follows_a_redirect(clearline: Clearline, gateway: FakeGat
     )
     assert "sends requests elsewhere" in clearline("connections", "list").err
     assert len(gateway.requests) == 1
+
+
+def test_no_owner_is_not_shown_as_somebody_called_nobody(clearline: Clearline, gateway: FakeGateway) -> None:
+    gateway.add(owner=None)
+    told = clearline("connections", "show", "warehouse").out
+    assert "nobody" not in told
+    assert "(none)" in told

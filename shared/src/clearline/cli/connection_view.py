@@ -33,7 +33,7 @@ def connection_lines(one: Connection) -> Iterator[Line]:
     yield Line(f"{one.label} ({one.kind}, {one.lifecycle})", "bold")
     facts: dict[str, str] = {
         "id": one.id,
-        "owner": one.owner or "nobody",
+        "owner": one.owner or "(none)",
         "health": one.health,
         "revision": _revisions(one),
         "beat": _pairs(one.beat),
