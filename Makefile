@@ -47,8 +47,9 @@ test: test-unit test-integration test-e2e ## the whole promise, set-up included
 test-unit: setup ## no I/O, in seconds
 	$(VENV)/pytest -q -n 2 -m "not integration and not e2e"
 
-test-integration: setup ## on a real Kafka and Postgres
-	$(VENV)/pytest -q -m integration
+# Each worker has servers of its own. tests/ comes first: it holds the longest files (2 minutes), which nobody should end with.
+test-integration: setup ## on a real Kafka and Postgres, two files at a time
+	$(VENV)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m integration tests services shared deploy
 
 test-e2e: setup ## the whole local stack, started, used and broken
 	$(VENV)/pytest -q -m e2e
