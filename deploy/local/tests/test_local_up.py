@@ -157,7 +157,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 def test_status_of_a_bare_clone_installs_nothing(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = subprocess.run(  # noqa: S603 - our own Makefile
-        [MAKE, "status"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [MAKE, "status"], cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith("nothing runs; `make up` starts it")
     assert done.returncode != 0
