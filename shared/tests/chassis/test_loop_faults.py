@@ -52,6 +52,8 @@ def told(failing: Any, caplog: pytest.LogCaptureFixture) -> list[logging.LogReco
         await asyncio.sleep(0)
         gc.collect()
 
+    gc.collect()  # what earlier tests left behind is told now
+    caplog.clear()
     asyncio.run(run())
     return caplog.records
 
