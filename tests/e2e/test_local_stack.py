@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from deploy.local import keeper
+from deploy.local import keeper, steps
 from tests.e2e.local_checkout import Checkout, copy_tree
 from tests.harness.waiting import until
 
@@ -136,6 +136,43 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.parametrize("damage", [None, b"CLEARLINE_T", b"\xff\xfe\0", b"CLEARLINE_URL='x\n"])
+def test_the_next_up_mends_a_lost_or_damaged_env_file(stack: Checkout, damage: bytes | None) -> None:
+    before, lost = stack.pids(), stack.env()
+    stack.places.env_file.unlink()
+    if damage is not None:
+        stack.places.env_file.write_bytes(damage)
+    stack.up()
+    env = stack.env()
+    assert env["CLEARLINE_POSTGRES_DSN"] == lost["CLEARLINE_POSTGRES_DSN"]
+    assert steps.session_status(stack.base, env["CLEARLINE_TOKEN"]) == 200
+    assert steps.session_status(stack.base, lost["CLEARLINE_TOKEN"]) == 401  # replaced, not one more
+    assert stack.pids() == before
+
+
+def test_a_lost_key_is_not_replaced_beside_data(stack: Checkout) -> None:
+    assert stack.make("down").returncode == 0
+    kept = stack.places.keys.rename(stack.places.folder / "elsewhere")
+    done = stack.make("up")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "keys/sealing" in done.stderr
+    assert "Restore it" in done.stderr
+    assert not stack.places.keys.exists()
+    kept.rename(stack.places.keys)
+    stack.up()
+
+
+async def test_up_ends_when_another_shell_stops_the_stack(stopped: Checkout) -> None:
+    stopped.make("down")
+    upping = asyncio.create_task(asyncio.to_thread(stopped.make, "up"))
+    await until(stopped.places.wanted_file.exists, within=60)
+    await asyncio.to_thread(stopped.make, "down")
+    done = await asyncio.wait_for(upping, 60)
+    assert done.returncode != 0
+    assert "stopped by `make down`" in done.stderr
 
 
 def test_data_and_token_survive_down_and_up(stack: Checkout) -> None:
