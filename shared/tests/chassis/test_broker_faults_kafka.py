@@ -135,7 +135,8 @@ async def test_what_was_cancelled_while_kafka_was_away_is_not_written_later(
     await own_kafka.kill()
     link = bus.producer._link
     publishing = asyncio.create_task(bus.producer.publish(event("a", 1), bus.topic))
-    await until(lambda: link._current._message_accumulator._batches)  # queued in aiokafka, which tries without end
+    # Queued in aiokafka, which tries without end; for a moment there may be no client, while one takes another's place.
+    await until(lambda: link._current and link._current._message_accumulator._batches)
     publishing.cancel()
     await asyncio.gather(publishing, return_exceptions=True)
     await own_kafka.start()
