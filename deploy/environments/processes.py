@@ -36,8 +36,8 @@ def _hosted(environment: str) -> dict[str, str]:
         "CLEARLINE_OPS_HOST": "0.0.0.0",  # noqa: S104 - the same
         "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": f"kafka-1.{host}:9093,kafka-2.{host}:9093,kafka-3.{host}:9093",
         "CLEARLINE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "CLEARLINE_KAFKA_SASL_USERNAME": "clearline",
-        "CLEARLINE_KAFKA_SASL_PASSWORD": "change-me",
+        "CLEARLINE_KAFKA_SECURITY_SASL_USERNAME": "clearline",
+        "CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD": "change-me",
         "CLEARLINE_KAFKA_REPLICATION_FACTOR": "3",
         "DIAGNOSTICS_BUCKET": f"s3://clearline-evidence-{environment}",
     }

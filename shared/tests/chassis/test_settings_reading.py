@@ -68,8 +68,8 @@ def test_every_problem_is_told_at_once_with_variable_meaning_and_example() -> No
         ({"CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": "localhost"}, "'localhost' is not host:port"),
         ({"CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": "h:70000"}, "is not host:port"),
         ({**SERVERS, "CLEARLINE_KAFKA_SECURITY_PROTOCOL": "TLS"}, "CLEARLINE_KAFKA_SECURITY_PROTOCOL"),
-        ({**SERVERS, "CLEARLINE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "CLEARLINE_KAFKA_SASL_USERNAME"),
-        ({**SERVERS, "CLEARLINE_KAFKA_CA_FILE": "/no/such"}, "/no/such is not a file"),
+        ({**SERVERS, "CLEARLINE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "CLEARLINE_KAFKA_SECURITY_SASL_USERNAME"),
+        ({**SERVERS, "CLEARLINE_KAFKA_SECURITY_CA_FILE": "/no/such"}, "/no/such is not a file"),
         ({"CLEARLINE_KAFKA_BOOTSTRAP_SERVERS_FILE": "/no/such"}, "BOOTSTRAP_SERVERS_FILE names, /no/such"),
         ({**SERVERS, "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS_FILE": "/x"}, "is set twice"),
     ],
@@ -107,8 +107,8 @@ def test_sasl_and_tls_reach_the_client() -> None:
         {
             **SERVERS,
             "CLEARLINE_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-            "CLEARLINE_KAFKA_SASL_USERNAME": "u",
-            "CLEARLINE_KAFKA_SASL_PASSWORD": "hunter2",
+            "CLEARLINE_KAFKA_SECURITY_SASL_USERNAME": "u",
+            "CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD": "hunter2",
         },
     )
     options = settings.client_options()
@@ -123,7 +123,7 @@ def test_settings_are_told_for_rendering() -> None:
     assert docs["CLEARLINE_POSTGRES_DSN"].required
     assert docs["CLEARLINE_POSTGRES_DSN"].secret
     assert docs["DIAGNOSTICS_BUCKET"].default == "x"
-    assert docs["CLEARLINE_KAFKA_SASL_PASSWORD"].secret
-    assert docs["CLEARLINE_KAFKA_SASL_PASSWORD"].default is None
+    assert docs["CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD"].secret
+    assert docs["CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD"].default is None
     assert docs["CLEARLINE_LOG_LEVEL"].default == "INFO"
     assert all(doc.description and doc.example for doc in docs.values())

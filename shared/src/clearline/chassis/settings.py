@@ -71,16 +71,18 @@ class KafkaSettings(Settings):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="How to speak to the brokers.", examples=["SASL_SSL"]
     )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+    security_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         default="SCRAM-SHA-512",
         description="How to prove who we are where the protocol is SASL_….",
         examples=["SCRAM-SHA-512"],
     )
-    sasl_username: str | None = Field(default=None, description="User name for SASL_….", examples=["clearline"])
-    sasl_password: SecretStr | None = Field(
+    security_sasl_username: str | None = Field(
+        default=None, description="User name for SASL_….", examples=["clearline"]
+    )
+    security_sasl_password: SecretStr | None = Field(
         default=None, description="Password for SASL_…; better by a file.", examples=["change-me"]
     )
-    ca_file: Path | None = Field(
+    security_ca_file: Path | None = Field(
         default=None,
         description="PEM file of the authority that signed the brokers' certificates; unset: the system's.",
         examples=["/etc/clearline/kafka-ca.pem"],
@@ -110,7 +112,7 @@ class KafkaSettings(Settings):
                 raise ValueError(f"{server[:100]!r} is not host:port")
         return servers
 
-    @field_validator("ca_file")
+    @field_validator("security_ca_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
@@ -119,10 +121,12 @@ class KafkaSettings(Settings):
 
     @model_validator(mode="after")
     def _credentials_where_needed(self) -> Self:
-        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+        if self.security_protocol.startswith("SASL") and not (
+            self.security_sasl_username and self.security_sasl_password
+        ):
             raise ValueError(
-                f"CLEARLINE_KAFKA_SECURITY_PROTOCOL is {self.security_protocol}: set CLEARLINE_KAFKA_SASL_USERNAME and "
-                "CLEARLINE_KAFKA_SASL_PASSWORD too"
+                f"CLEARLINE_KAFKA_SECURITY_PROTOCOL is {self.security_protocol}: set CLEARLINE_KAFKA_SECURITY_SASL_USERNAME and "
+                "CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD too"
             )
         return self
 
@@ -133,10 +137,10 @@ class KafkaSettings(Settings):
             "security_protocol": self.security_protocol,
         }
         if self.security_protocol.endswith("SSL"):
-            options["ssl_context"] = ssl.create_default_context(cafile=self.ca_file)
+            options["ssl_context"] = ssl.create_default_context(cafile=self.security_ca_file)
         if self.security_protocol.startswith("SASL"):
-            assert self.sasl_password is not None
-            options["sasl_mechanism"] = self.sasl_mechanism
-            options["sasl_plain_username"] = self.sasl_username
-            options["sasl_plain_password"] = self.sasl_password.get_secret_value()
+            assert self.security_sasl_password is not None
+            options["sasl_mechanism"] = self.security_sasl_mechanism
+            options["sasl_plain_username"] = self.security_sasl_username
+            options["sasl_plain_password"] = self.security_sasl_password.get_secret_value()
         return options
