@@ -125,8 +125,8 @@ class KafkaSettings(Settings):
             self.security_sasl_username and self.security_sasl_password
         ):
             raise ValueError(
-                f"CLEARLINE_KAFKA_SECURITY_PROTOCOL is {self.security_protocol}: set CLEARLINE_KAFKA_SECURITY_SASL_USERNAME and "
-                "CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD too"
+                f"CLEARLINE_KAFKA_SECURITY_PROTOCOL is {self.security_protocol}: set "
+                "CLEARLINE_KAFKA_SECURITY_SASL_USERNAME and CLEARLINE_KAFKA_SECURITY_SASL_PASSWORD too"
             )
         return self
 
