@@ -111,8 +111,11 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(environment: dict[str,
 def test_a_step_is_in_the_pipe_before_the_end_and_ctrl_c_says_that_the_verification_goes_on(
     environment: dict[str, str],
 ) -> None:
+    # A run in the background of a script inherits that Ctrl-C is ignored; a terminal's does not.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [*COMMAND[:-1], heeding + COMMAND[-1]]
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [*COMMAND, *VERIFY, "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        [*command, *VERIFY, "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     )
     assert process.stdout is not None
     assert b"resolve" in process.stdout.readline()
