@@ -1,4 +1,4 @@
-"""Servers that come from the system rather than a registry: found, or the test is skipped; in CI their absence fails."""
+"""Servers that come from the system, not a registry: found, or the test is skipped; in CI their absence fails."""
 
 import os
 import shutil
