@@ -137,6 +137,8 @@ class Kind:
     allowed_credentials: Callable[[Any], frozenset[str]]
     """Those that this config can use; one that it cannot use is refused rather than stored for nothing."""
     permissions: tuple[Permission, ...] = ()
+    spared: Callable[[Any, StepName], Skipped | None] = lambda _config, _step: None
+    """Why the ladder's own `resolve` or `connect` does not apply to a config: UDP has no connection to make."""
     explain: Explain = lambda _error, _climb, _step: None
     """Turns the client library's exceptions into findings; None leaves it to the generic table."""
 
