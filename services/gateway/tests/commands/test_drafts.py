@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clearline.catalogue import ClearlineError
-from gateway.commands.draft import BeatDraft, check_beat, check_naming
-from gateway.commands.naming import name_fault, owner_fault
+from clearline.probes.beats import BeatDraft
+from clearline.probes.naming import name_fault, owner_fault
+from gateway.commands.draft import check_beat, check_naming
 
 
 @pytest.mark.parametrize("name", ["a", "Warehouse EU", "größe", "数据库", "a/b", "x" * 100, "🚚 fleet"])

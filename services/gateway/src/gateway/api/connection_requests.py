@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from clearline.probes.beats import BeatDraft
 from gateway.api.paging import Paging
 from gateway.api.values import Environment, HealthStatus, Lifecycle, Request, Text, VerificationStatus
 from gateway.commands.create_connection import CreateConnection
-from gateway.commands.draft import BeatDraft
 
 MAX_REVISION = 2**31 - 1  # what its column holds
 Name = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": 100}, examples=["warehouse"])]

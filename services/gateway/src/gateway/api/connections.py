@@ -5,13 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from clearline.probes.naming import canonical_name
 from gateway.api.access import AtDesk, Operator, Viewer
 from gateway.api.connection_models import ChangeAnswer, ConnectionAnswer
 from gateway.api.connection_requests import ConnectionFilters, CreateConnectionRequest, EditConnectionRequest
 from gateway.api.edits import edit_of
 from gateway.api.paging import Page, Paging
 from gateway.api.preconditions import RequiredVersion, tell_version
-from gateway.commands.naming import canonical_name
 from gateway.commands.retire_connection import RetireConnection
 from gateway.queries.audit import ConnectionHistory
 from gateway.queries.connections import ConnectionById, ListConnections

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from clearline.catalogue import ClearlineError
 from clearline.contracts.connection import CONFIGURED, Environment
+from clearline.probes.beats import BeatDraft
 from gateway.commands.contents import plan_credentials
-from gateway.commands.draft import BeatDraft, check_beat, check_config, check_naming
+from gateway.commands.draft import check_beat, check_config, check_naming
 from gateway.commands.profile import Contents, Profile
 from gateway.commands.record import picture, tell_connection, write_audit
 from gateway.commands.repeated_secrets import refuse_repeated

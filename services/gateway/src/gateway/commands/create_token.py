@@ -6,8 +6,8 @@ from uuid import UUID
 
 from clearline.catalogue import ClearlineError, FieldError
 from clearline.contracts.connection import Environment
+from clearline.probes.naming import canonical_name, name_fault
 from gateway.commands.draft import refuse
-from gateway.commands.naming import canonical_name, name_fault
 from gateway.commands.record import write_audit
 from gateway.commands.work import Work
 from gateway.read_model import sql

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from clearline.catalogue import FieldError
 from clearline.contracts.connection import CONFIGURED
+from clearline.probes.beats import BeatDraft
 from gateway.commands.contents import CredentialPlan, Edit, Settings, decide_edit, plan_credentials
-from gateway.commands.draft import BeatDraft, CheckedConfig, check_beat, check_config, check_naming, refuse
+from gateway.commands.draft import CheckedConfig, check_beat, check_config, check_naming, refuse
 from gateway.commands.lifecycle import ExpectedVersion, refuse_retired
 from gateway.commands.profile import Contents, Profile
 from gateway.commands.record import difference, picture, record_change
