@@ -1,6 +1,6 @@
 """A verifier whose answers are collected instead of published, on the loop that probes need."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import CollectorRegistry
+from services.verifier.tests.on_kafka import Bus, Start, listening, verifiers
+from tests.harness.kafka import KafkaServer
 
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.consumption import Partition, Received
@@ -136,3 +138,17 @@ def ask() -> Any:
         cancel = staticmethod(cancel_of)
 
     return Ask()
+
+
+@pytest.fixture(scope="module")
+async def bus(own_kafka: KafkaServer) -> AsyncIterator[Bus]:
+    """A Kafka of the module's own with Clearline's topics, and everything that is answered on it."""
+    async with listening(own_kafka.bootstrap) as made:
+        yield made
+
+
+@pytest.fixture
+async def verifier(bus: Bus, desk: Desk) -> AsyncIterator[Start]:
+    """Starts a verifier that holds the desk's private key; ends what still runs."""
+    async with verifiers(bus.bootstrap, desk.private) as start:
+        yield start

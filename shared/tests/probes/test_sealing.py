@@ -1,3 +1,5 @@
+import base64
+import random
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -93,3 +95,36 @@ def test_sealing_needs_cryptography_and_no_client_library() -> None:
         "import clearline.probes.sealing"
     )
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own interpreter
+
+
+def test_of_a_thousand_moved_and_altered_envelopes_none_opens() -> None:
+    """S2: half are presented at another place, half have one bit of their bytes turned; the untouched ones open."""
+    private, public = generate_key_pair()
+    opener, chance = Opener([private]), random.Random(4)  # noqa: S311 - repeatable, not secret
+    refused = 0
+    for number in range(1000):
+        place = PLACE | {"subject": f"c{number}"}
+        envelope = Sealer(public).seal(f"secret-{number}", **place, now=NOW)
+        assert opener.open(envelope, **place) == f"secret-{number}"
+        if number % 2:
+            part = chance.choice(sorted(PLACE))
+            place = place | {part: f"{place[part]}-elsewhere"}
+        else:
+            raw = bytearray(base64.urlsafe_b64decode(envelope.sealed + "=" * (-len(envelope.sealed) % 4)))
+            raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+            envelope = msgspec.structs.replace(envelope, sealed=base64.urlsafe_b64encode(raw).rstrip(b"=").decode())
+        with pytest.raises(ClearlineError) as error:
+            opener.open(envelope, **place)
+        refused += error.value.code == "CREDENTIALS_UNREADABLE"
+    assert refused == 1000
+
+
+def test_resealing_keeps_secret_place_and_time_and_takes_the_first_key() -> None:
+    (old, old_public), (new, new_public) = generate_key_pair(), generate_key_pair()
+    opener = Opener([new, old])
+    assert opener.current_key_id == key_id(new_public)
+    again = opener.reseal(sealed(old_public, "hunter2"), **PLACE)
+    assert (again.key_id, again.changed_at) == (key_id(new_public), NOW)
+    assert Opener([new]).open(again, **PLACE) == "hunter2"
+    with pytest.raises(ClearlineError):
+        opener.reseal(sealed(old_public, "hunter2"), **(PLACE | {"destination": "postgres://evil:5432?tls=require"}))

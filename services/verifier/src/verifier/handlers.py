@@ -11,6 +11,7 @@ from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import Received
 from clearline.chassis.outcome import Dead, Done, Outcome
 from clearline.contracts.event import Event
+from clearline.contracts.reseal import RESEAL_REQUESTED
 from clearline.contracts.verification import CANCEL_REQUESTED, REQUESTED, VerificationRequested
 from clearline.probes.forms import parse_config
 from clearline.probes.ladder import Limits, Verdict, climb
@@ -24,6 +25,7 @@ from verifier.answers import Answers, Publish
 from verifier.cancels import Cancels
 from verifier.credentials import opened
 from verifier.metrics import VerifierMetrics
+from verifier.reseals import Reseals
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(__name__)
 
@@ -52,6 +54,9 @@ class Verifier:
     async def climb_for_request(self, received: Received) -> Outcome:
         """Verify what is asked for and tell every step and the end. Cancelled by the chassis, it tells nothing more."""
         event = received.event
+        if event is not None and event.type.name == RESEAL_REQUESTED.name:
+            await self._reseals(event).answer(self.opener)
+            return Done()
         if event is None or event.type.name != REQUESTED.name:
             return Done()
         begun = self.clock.monotonic()
@@ -63,6 +68,9 @@ class Verifier:
     async def fail_dead_request(self, received: Received, dead: Dead) -> None:
         """A request that could not be handled ends with a failure before it goes to the dead letters."""
         event = received.event
+        if event is not None and event.type.name == RESEAL_REQUESTED.name:
+            with correlation.bound(event.correlation_id):
+                await self._reseals(event).refuse(dead)
         if event is not None and event.type.name == REQUESTED.name:
             answers = self._answers(event)
             verdict = self._refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value, detail=dead.detail))
@@ -81,6 +89,9 @@ class Verifier:
             code=verdict.failure.code if verdict.failure else None,
             ms=round(seconds * 1000),
         )
+
+    def _reseals(self, event: Event) -> Reseals:
+        return Reseals(event, event.data, self.publish, self.clock, self.metrics, self.catalogue)
 
     def _answers(self, event: Event) -> Answers:
         request: VerificationRequested = event.data

@@ -35,6 +35,14 @@ class VerifierMetrics:
             registry=registry,
         )
 
+        # Stored credentials sealed anew while a key is rotated out. Failures need a person: a key is missing.
+        self.resealed = Counter(
+            "clearline_envelopes_resealed",
+            "Envelopes of reseal requests by result (renewed, failed).",
+            ("result",),
+            registry=registry,
+        )
+
     def count(self, kind: str, verdict: Verdict, seconds: float) -> None:
         """One verification has ended."""
         label = kind if kind in self._kinds else OTHER

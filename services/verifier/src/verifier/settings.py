@@ -12,7 +12,7 @@ class VerifierSettings(ProcessSettings):
 
     sealing_private_keys: SecretStr = Field(
         min_length=1,
-        description="Private keys that open credentials, comma-separated: the current one and those being retired.",
+        description="Private keys that open credentials, comma-separated: first the current one, then those going out.",
         examples=["base64url-of-32-bytes"],
     )
     outbound_allow: CommaSeparated = Field(

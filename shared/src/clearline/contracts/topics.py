@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from clearline.contracts import connection, verification
+from clearline.contracts import connection, reseal, verification
 from clearline.contracts.event import EventType
 
 PARTITIONS_BY_CONNECTION = 12
@@ -53,7 +53,7 @@ VERIFICATION_REQUESTS = Topic(
     retention_ms=DAY_MS,
     producers=("gateway",),
     consumers=("verifier",),
-    types=(verification.REQUESTED, verification.CANCEL_REQUESTED),
+    types=(verification.REQUESTED, verification.CANCEL_REQUESTED, reseal.RESEAL_REQUESTED),
 )
 VERIFICATIONS = Topic(
     name="clearline.verifications",
@@ -62,7 +62,7 @@ VERIFICATIONS = Topic(
     retention_ms=30 * DAY_MS,
     producers=("verifier",),
     consumers=("gateway",),
-    types=(verification.PROGRESSED, verification.VERIFIED, verification.FAILED),
+    types=(verification.PROGRESSED, verification.VERIFIED, verification.FAILED, reseal.RESEALED),
 )
 DEAD_LETTERS = Topic(
     name="clearline.dead-letters",

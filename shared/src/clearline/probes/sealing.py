@@ -52,16 +52,30 @@ class Sealer:
 
 
 class Opener:
-    """Opens what was sealed for any of its keys: the current one and those that rotation has not retired yet."""
+    """Opens what was sealed for any of its keys: the current one, which is first, and those that are going out."""
 
     def __init__(self, private_texts: Sequence[str]) -> None:
         keys = [_private(text) for text in private_texts]
         self._keys = {key_id(_text(key.public_key().public_bytes_raw())): key for key in keys}
+        self._sealer = Sealer(public_of(private_texts[0]))
 
     @property
     def key_ids(self) -> frozenset[str]:
         """The keys it can open for."""
         return frozenset(self._keys)
+
+    @property
+    def current_key_id(self) -> str:
+        """Its first key: the only one that it seals for."""
+        return self._sealer.key_id
+
+    def reseal(self, envelope: Envelope, *, subject: str, kind: str, field: str, destination: str) -> Envelope:
+        """The same secret at the same place, sealed for its own first key. Raises `CREDENTIALS_UNREADABLE`.
+
+        Never for a key that somebody names: whoever could ask would read every secret with a key of his own.
+        """
+        place = {"subject": subject, "kind": kind, "field": field, "destination": destination}
+        return self._sealer.seal(self.open(envelope, **place), **place, now=envelope.changed_at)
 
     def open(self, envelope: Envelope, *, subject: str, kind: str, field: str, destination: str) -> str:
         """The credential, or `CREDENTIALS_UNREADABLE` if the envelope was moved, altered or sealed for another key."""
