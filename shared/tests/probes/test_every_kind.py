@@ -52,6 +52,13 @@ SAMPLES: dict[str, list[Sample]] = {
             {"password": SECRET},
         ),
     ],
+    "dns": [
+        lambda host, port, transport=transport: (  # type: ignore[misc]  # the transport is bound, not passed
+            {"name": "example.com", "record_type": "MX", "resolver": host, "port": port, "transport": transport},
+            {},
+        )
+        for transport in ("udp", "tcp")
+    ],
 }
 EACH = [pytest.param(name, sample, id=f"{name}-{n}") for name in KINDS for n, sample in enumerate(SAMPLES[name])]
 
@@ -102,7 +109,7 @@ def test_a_form_says_what_it_asks(name: str) -> None:
 
 
 def test_every_kind_is_known_without_any_client_library() -> None:
-    blocked = ("aiohttp", "asyncpg", "cryptography", "aiokafka", "yarl")
+    blocked = ("aiohttp", "asyncpg", "cryptography", "aiokafka", "yarl", "dns.message", "redis")
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))\n"
         "from clearline.probes.registry import KINDS\n"

@@ -84,9 +84,9 @@ class Ascent:
 
     async def _climbed(self, name: StepName, seconds: float) -> Found:
         try:
-            if (spared := self._kind.spared(self._climb.config, name)) is not None:
-                return spared
             match name:
+                case "resolve" | "connect" if (spared := self._kind.spared(self._climb.config, name)) is not None:
+                    return spared
                 case "resolve":
                     return await reach.resolve(self._climb)
                 case "connect":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from clearline.catalogue import ClearlineError, FieldError
+from clearline.probes.dns import DNS
 from clearline.probes.http import HTTP
 from clearline.probes.postgres import POSTGRES
 from clearline.probes.probe import Kind
@@ -14,6 +15,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "http": HTTP,
         "postgres": POSTGRES,
         "tcp": TCP,
+        "dns": DNS,
     }
 )
 

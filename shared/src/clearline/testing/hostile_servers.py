@@ -48,13 +48,33 @@ async def serving(
 
     server = await asyncio.start_server(serve, host, port, ssl=tls)
     state.port = server.sockets[0].getsockname()[1]
+    datagrams = await _hearing_datagrams(state)
     try:
         yield state
     finally:
         server.close()
+        datagrams.close()
         for task in list(running):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+class _Ear(asyncio.DatagramProtocol):
+    """Counts whoever knocks by UDP, and says nothing."""
+
+    def __init__(self, state: Listening) -> None:
+        self._state = state
+
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - whoever it is
+        self._state.connections += 1
+        self._state.received += data
+
+
+async def _hearing_datagrams(state: Listening) -> asyncio.DatagramTransport:
+    """On the same port, so that no kind reaches a canary unseen."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Ear(state), local_addr=(state.host, state.port))
+    return transport
 
 
 async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, state: Listening) -> None:
