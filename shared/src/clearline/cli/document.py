@@ -1,14 +1,12 @@
 """A connection in a file: one item of `connections.yaml`, alone or in its list, in YAML or JSON."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from clearline.cli.declared.tree import MAX_BYTES, UnreadableError, parse
 from clearline.cli.ends import WrongUseError
-
-MAX_BYTES = 1024 * 1024
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,7 +19,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     config: dict[str, Any] = {}
     credentials: dict[str, Any] = {}
     beat: dict[str, Any] | None = None
-    active: bool = False
+    active: bool | None = None
+    credentials_after: str | None = None
+    """Read by `apply` alone."""
 
 
 def read_item(path: Path, name: str | None) -> Item:
@@ -57,21 +57,17 @@ def _item(raw: Any, path: Path) -> Item:
 
 
 def _loaded(path: Path) -> Any:
-    import yaml  # noqa: PLC0415 - read only when a file is given
-
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from None
-    if len(content) > MAX_BYTES:
-        raise WrongUseError(f"{path} is larger than {MAX_BYTES} bytes.")
     try:
-        document = yaml.safe_load(content)  # JSON is YAML
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f", line {mark.line + 1}" if mark else ""
-        raise WrongUseError(f"{path}{place}: this is neither YAML nor JSON.") from None
-    except (yaml.YAMLError, RecursionError, ValueError):
-        raise WrongUseError(f"{path}: this is neither YAML nor JSON.") from None
-    return document if not isinstance(document, Mapping) else dict(document)
+        parsed = parse(content)
+    except UnreadableError as error:
+        raise WrongUseError(f"{path}, line {error.line}: {error.detail}") from None
+    for line, detail in parsed.faults:
+        raise WrongUseError(f"{path}, line {line}: {detail}")
+    if len(parsed.documents) > 1:
+        return {"connections": [one for document in parsed.documents for one in _items(document.plain(), path)]}
+    return parsed.documents[0].plain() if parsed.documents else None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearline.cli.answers import Failure
+from clearline.cli.declared.places import FaultsError
 from clearline.cli.ends import CommandError, NoAnswerError, RefusedError
 from clearline.cli.lines import Line
 
@@ -19,6 +20,8 @@ def error_lines(error: CommandError) -> list[Line]:
                 *_again(problem.retry_after_seconds, retryable=problem.retryable),
                 *_reference(problem.correlation_id),
             ]
+        case FaultsError(faults=faults):
+            return [Line(error.sentence, "bold", glyph="failed"), *(Line(str(fault), indent=2) for fault in faults)]
         case NoAnswerError(code=str() as code):
             return [Line(f"{code}: {error.sentence}", "bold", glyph="failed"), *steps_to_take(error.steps)]
         case _:
@@ -40,7 +43,7 @@ def problem_body(error: CommandError) -> Mapping[str, Any]:
         "retryable": isinstance(error, NoAnswerError),
         "retry_after_seconds": None,
         "remediation": list(error.steps),
-        "errors": [],
+        "errors": [fault.as_json() for fault in error.faults] if isinstance(error, FaultsError) else [],
     }
 
 

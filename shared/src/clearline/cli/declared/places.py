@@ -36,6 +36,17 @@ class Fault:
         where = " ".join(part for part in (str(self.place), self.subject, self.pointer) if part)
         return f"{where} ({self.code}) {self.detail}"
 
+    def as_json(self) -> dict[str, object]:
+        """As an entry of a problem's `errors`, with its place beside it."""
+        return {
+            "pointer": self.pointer,
+            "code": self.code,
+            "detail": self.detail,
+            "connection": self.subject or None,
+            "file": self.place.file,
+            "line": self.place.line,
+        }
+
 
 class FaultsError(WrongUseError):
     """The files cannot be used as they are; nothing was done."""

@@ -95,6 +95,7 @@ def parse(content: bytes) -> Parsed:
         builder.read(iter(events))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
+        line = min(line, content.rstrip().count(b"\n") + 1)  # the end of the file is told as the line behind it
         raise UnreadableError(line, "this is neither YAML nor JSON.") from None  # its own text may hold a value
     except (yaml.YAMLError, ValueError):
         raise UnreadableError(1, "this is neither YAML nor JSON, or not in UTF-8.") from None
