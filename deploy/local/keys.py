@@ -59,6 +59,13 @@ def ensure_sealing_keys(places: Places) -> None:
     write_secret(private, private_text)  # last: both are there or the pair is made anew
 
 
+def ensure_installation_key(places: Places) -> None:
+    """What the gateway tells repeated requests apart under. A new one costs a day's memory of them, no more."""
+    path = places.keys / "installation"
+    if not path.exists() or not path.read_text().strip():
+        write_secret(path, secrets.token_urlsafe(32))
+
+
 def read_env(path: Path) -> dict[str, str]:
     """The variables of `.clearline/env`. What cannot be read is not there: `make up` writes it anew."""
     try:

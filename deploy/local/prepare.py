@@ -24,6 +24,7 @@ def prepare(stack: Stack, say: Say) -> None:
     postgres.unpack(paths[-1], places.cache / "postgres")
     dsns = keys.ensure_dsns(places, stack.cluster())
     keys.ensure_sealing_keys(places)
+    keys.ensure_installation_key(places)
     _format_kafka(stack, say)
     if postgres.initialise(stack.cluster(), keys.password_of(dsns[postgres.OWNER])):
         say("initialised PostgreSQL's data")

@@ -13,6 +13,7 @@ from deploy.local.readiness import HttpAnswers, KafkaAnswers, PostgresAnswers, R
 
 # What any program needs from the user's shell; no CLEARLINE_ variable, no proxy, no Python or Java option.
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_RATE_LIMITS = tuple(f"CLEARLINE_RATE_LIMIT_{name}" for name in ("COMMANDS", "TESTS", "SIGN_INS"))
 _OUTBOUND = "127.0.0.0/8,::1/128"  # a stack for looking around: it may dial what runs on this machine
 
 
@@ -121,6 +122,8 @@ def _gateway(stack: Stack) -> Service:
         "CLEARLINE_POSTGRES_DSN_FILE": _dsn(stack, "clearline_api"),
         "CLEARLINE_POSTGRES_RELAY_DSN_FILE": _dsn(stack, "clearline_relay"),
         "CLEARLINE_SEALING_PUBLIC_KEY_FILE": str(stack.places.keys / "sealing.pub"),
+        "CLEARLINE_INSTALLATION_KEY_FILE": str(stack.places.keys / "installation"),
+        **{name: value for each in _RATE_LIMITS for name, value in _from_shell(stack, each).items()},
         "CLEARLINE_OUTBOUND_ALLOW": stack.surroundings.get("CLEARLINE_OUTBOUND_ALLOW") or _OUTBOUND,
     }
     after = ("logins", "topics")

@@ -55,6 +55,8 @@ async def installed(folder: Path, kafka: KafkaServer, postgres: PostgresServer) 
         "CLEARLINE_POSTGRES_DSN": _as(postgres.dsn, "clearline_api"),
         "CLEARLINE_POSTGRES_RELAY_DSN": _as(postgres.dsn, "clearline_relay"),
         "CLEARLINE_SEALING_PUBLIC_KEY": public,
+        "CLEARLINE_INSTALLATION_KEY": "only-for-tests-" * 3,
+        "CLEARLINE_RATE_LIMIT_COMMANDS": "1000000",
         "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
     }
     projector_settings = {

@@ -47,6 +47,7 @@ def started(path: str, without: str = "") -> None:
     values = assigned((ROOT / path).read_text())
     private, public = generate_key_pair()
     values |= {"CLEARLINE_SEALING_PRIVATE_KEYS": private, "CLEARLINE_SEALING_PUBLIC_KEY": public}
+    values |= {"CLEARLINE_INSTALLATION_KEY": "x" * 32}
     values.pop(without, None)
     for classes in PROCESSES.values():
         for settings_class in classes:

@@ -56,6 +56,7 @@ async def started(
         "CLEARLINE_POSTGRES_DSN": database.login("clearline_api"),
         "CLEARLINE_POSTGRES_RELAY_DSN": database.login("clearline_relay"),
         "CLEARLINE_SEALING_PUBLIC_KEY": generate_key_pair()[1],
+        "CLEARLINE_INSTALLATION_KEY": "only-for-tests-" * 3,
         **(settings or {}),
     }
     with log.open("wb") as sink:

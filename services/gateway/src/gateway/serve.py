@@ -41,6 +41,9 @@ from gateway.outbox_depth import OutboxDepth
 from gateway.queries.store_watch import StoreWatch
 from gateway.read_model.pools import open_pool
 from gateway.relay import Relay
+from gateway.security.addresses import networks
+from gateway.security.fingerprint import Fingerprints
+from gateway.security.limits import Allowances
 from gateway.settings import ServeSettings
 
 RELAY_SECONDS, PRODUCER_SECONDS, POOL_SECONDS = 5.0, 4.0, 2.0
@@ -92,6 +95,8 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         installation=settings.installation,
         catalogue=load_catalogue(metrics.count_catalogue_miss),
         operations=OpsApp(metrics, health),
+        allowances=_allowances(settings),
+        fingerprints=Fingerprints(settings.installation_key.get_secret_value().encode()),
         metrics=HttpMetrics(metrics.registry),
     )
     gateway = Gateway(
@@ -120,6 +125,18 @@ def _tools(settings: ServeSettings, depth: OutboxDepth) -> Tools:
         new_id=uuid4,
         outbox_pending=lambda: depth.pending,
         outbox_limit=settings.outbox_limit,
+    )
+
+
+def _allowances(settings: ServeSettings) -> Allowances:
+    """What callers may do in a minute. Raises `WrongSettings` for a proxy's network that is none."""
+    with _names("CLEARLINE_TRUSTED_PROXIES", "10.0.0.0/24"):
+        proxies = networks(settings.trusted_proxies)
+    return Allowances(
+        commands=settings.rate_limit_commands,
+        tests=settings.rate_limit_tests,
+        failed_sign_ins=settings.rate_limit_sign_ins,
+        trusted_proxies=proxies,
     )
 
 

@@ -9,6 +9,7 @@ from clearline.chassis.environment import CommaSeparated, Duration, Settings
 from clearline.chassis.settings import MAX_PORT, KafkaSettings, ProcessSettings
 
 Dsn = Annotated[SecretStr, Field(min_length=1)]
+InstallationKey = Annotated[SecretStr, Field(min_length=32)]
 
 
 class ServeSettings(ProcessSettings):
@@ -35,6 +36,32 @@ class ServeSettings(ProcessSettings):
         min_length=1,
         description="Public key that credentials are sealed under; the verifier holds its private half.",
         examples=["base64url-of-32-bytes"],
+    )
+    installation_key: InstallationKey = Field(
+        description="A secret that all gateways share; repeated requests are recognised under it.",
+        examples=["at-least-32-random-characters-here"],
+    )
+    rate_limit_commands: int = Field(
+        default=600, ge=1, le=1_000_000, description="Commands a minute and token, in each gateway.", examples=["600"]
+    )
+    rate_limit_tests: int = Field(
+        default=60,
+        ge=1,
+        le=1_000_000,
+        description="Unsaved tests a minute and token, in each gateway.",
+        examples=["60"],
+    )
+    rate_limit_sign_ins: int = Field(
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="Failed sign-ins a minute and address, in each gateway.",
+        examples=["10"],
+    )
+    trusted_proxies: CommaSeparated = Field(
+        default=(),
+        description="Networks (CIDR) of proxies whose X-Forwarded-For is believed; none if empty.",
+        examples=["10.0.0.0/24"],
     )
     outbound_allow: CommaSeparated = Field(
         default=(),

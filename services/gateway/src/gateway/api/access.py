@@ -8,10 +8,12 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from clearline.catalogue import ClearlineError, FieldError
+from gateway.api.attempts import attempt_of
 from gateway.api.correlation import correlation_id_of
 from gateway.api.faults import MAX_FAULTS, pointer_of
+from gateway.api.quotas import address_of, count, limits_of
 from gateway.commands.desk import Desk
-from gateway.security.principal import Caller, Role
+from gateway.security.principal import Caller, Principal, Role
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token: `Authorization: Bearer clt_…`.")
 
@@ -39,13 +41,28 @@ def caller_with(role: Role) -> Callable[..., Awaitable[Caller]]:
     ) -> Caller:
         if given is None:
             raise ClearlineError("NOT_AUTHENTICATED", why="no bearer token in the header Authorization")
-        principal = await at.identify(given.credentials)
+        principal = await _signed_in(request, given.credentials, at)
+        count(request, principal)
         if not principal.may(role):
             raise ClearlineError("NOT_ALLOWED", role=role)
         refuse_doubled(request.query_params.multi_items())
-        return Caller(principal, correlation_id_of(request.scope))
+        return Caller(principal, correlation_id_of(request.scope), await attempt_of(request))
 
     return allowed
+
+
+async def _signed_in(request: Request, token: str, at: Desk) -> Principal:
+    """The token's holder. What is counted as a failure is a token that nobody holds, not one that has ended."""
+    limits, address = limits_of(request), address_of(request)
+    limits.let_sign_in(address, token)
+    try:
+        principal = await at.identify(token)
+    except ClearlineError as error:
+        if error.code == "NOT_AUTHENTICATED":
+            limits.note_failure(address)
+        raise
+    limits.note_success(token)
+    return principal
 
 
 AtDesk = Annotated[Desk, Depends(desk)]

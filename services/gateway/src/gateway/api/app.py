@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from secrets import token_bytes
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
@@ -21,6 +22,8 @@ from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
 from gateway.api.refusals import Refusals
 from gateway.commands.desk import Desk
+from gateway.security.fingerprint import Fingerprints
+from gateway.security.limits import Allowances, Limits
 
 OPERATIONS = frozenset({"/metrics", "/health/live", "/health/ready"})
 RESOURCES = (connections, lifecycle, verifications, kinds, error_codes, audit, tokens, about)
@@ -36,6 +39,9 @@ class Surroundings:
     operations: ASGIApp
     """Serves /metrics and /health on the same port."""
     limits: BodyLimits = field(default_factory=BodyLimits)
+    allowances: Allowances = field(default_factory=Allowances)
+    fingerprints: Fingerprints = field(default_factory=lambda: Fingerprints(token_bytes(32)))
+    """Under the installation's key; by itself a process has one that nobody else has."""
     catalogue: Catalogue = field(default_factory=load)
     metrics: HttpMetrics = field(default_factory=lambda: HttpMetrics(CollectorRegistry()))
     monotonic: Callable[[], float] = time.monotonic
@@ -46,6 +52,8 @@ def build(surroundings: Surroundings) -> ASGIApp:
     app = create_api()
     app.state.desk = surroundings.desk
     app.state.refusals = refusals = Refusals(surroundings.catalogue, surroundings.monotonic)
+    app.state.limits = Limits(surroundings.allowances, surroundings.monotonic)
+    app.state.fingerprints = surroundings.fingerprints
     app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
     guarded = Correlated(BodyGuard(app, surroundings.limits, refusals), surroundings.new_id)
     measured = Measured(guarded, surroundings.metrics, surroundings.monotonic)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -19,12 +20,14 @@ class AuditAnswer(Answer):
 
     id: int
     at: datetime
-    principal: str
+    principal: str = Field(description="The token's name with the first digits of its id.")
+    token_id: UUID | None = Field(description="The token that acted; null where whoever installs Clearline did.")
     action: str
     object_type: str
     object_id: str
     environment: str | None
     correlation_id: str
+    parts: list[str] = Field(description="The fields that differ.")
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
@@ -33,7 +36,9 @@ class AuditFilters(Paging):
     """Query of the audit."""
 
     principal: Text | None = None
+    actor: Text | None = Field(default=None, description="Who did it: a token's id, or `principal` as entries show it.")
     action: Text | None = None
+    connection_id: UUID | None = Field(default=None, description="What was done to one connection.")
     object_id: Text | None = None
     correlation_id: Text | None = Field(
         default=None, description="The reference that an answer or a problem told: all that it caused."
@@ -45,4 +50,15 @@ class AuditFilters(Paging):
 @router.get("", operation_id="listAudit", response_model=Page[AuditAnswer])
 async def list_all(filters: Annotated[AuditFilters, Query()], caller: Operator, at: AtDesk) -> dict[str, Any]:
     """The audit, newest first, within the caller's environments."""
-    return await at.ask(caller, ListAudit(**filters.model_dump()))
+    values = filters.model_dump(exclude={"actor"})
+    return await at.ask(caller, ListAudit(**values | _actor(filters.actor)))
+
+
+def _actor(actor: str | None) -> dict[str, Any]:
+    """An id is the token's; anything else is how entries name the caller."""
+    if actor is None:
+        return {}
+    try:
+        return {"token_id": UUID(actor)}
+    except ValueError:
+        return {"principal": actor}

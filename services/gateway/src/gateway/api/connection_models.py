@@ -61,6 +61,27 @@ class VerificationAnswer(Answer):
     failure: FailureAnswer | None
 
 
+class ConnectionTestAnswer(Answer):
+    """A test of unsaved values, in the form of a verification; its success proves no revision."""
+
+    id: UUID
+    connection_id: UUID | None = Field(description="Whose stored secrets it uses, if any.")
+    revision: None = None
+    environment: Environment
+    kind: str
+    status: VerificationStatus
+    why: str = Field(description="unsaved.")
+    correlation_id: str
+    requested_at: datetime
+    requested_by: str
+    cancelled_by: str | None = Field(description="Who asked for its end; it is `cancelled` when that has come.")
+    completed_at: datetime | None
+    expires_at: None = None
+    kept_until: datetime = Field(description="Then it is gone.")
+    steps: list[StepAnswer]
+    failure: FailureAnswer | None
+
+
 class StoredCredential(Answer):
     """A credential is never read back; this says that there is one."""
 
@@ -115,12 +136,14 @@ class ConnectionAnswer(Answer):
 
 
 class ChangeAnswer(Answer):
-    """One thing that was done to a connection: who, when, what, before and after. A secret is only `changed`."""
+    """One thing that was done to a connection. Operators also read it before and after; a secret is only `changed`."""
 
     id: int
     at: datetime
     principal: str
+    token_id: UUID | None
     action: str
     correlation_id: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
+    parts: list[str] = Field(description="The fields that differ.")
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None

@@ -93,7 +93,12 @@ async def retire(
     return shown
 
 
-@router.get("/{connection_id}/history", operation_id="getConnectionHistory", response_model=Page[ChangeAnswer])
+@router.get(
+    "/{connection_id}/history",
+    operation_id="getConnectionHistory",
+    response_model=Page[ChangeAnswer],
+    response_model_exclude_unset=True,
+)
 async def history(connection_id: UUID, paging: Annotated[Paging, Query()], caller: Viewer, at: AtDesk) -> Shown:
     """Who changed what and when, newest first."""
     return await at.ask(

@@ -1,7 +1,7 @@
 """Outermost: every request gets a correlation id, every response tells it, and no exception leaves as anything else."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from traceback import format_tb
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from clearline.chassis import correlation
 from gateway.api.problem import problem_response
 
 HEADER = "x-correlation-id"
+_WITH_ANSWER = "with_answer"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Correlated:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers[HEADER] = correlation_id
+                headers.update(scope["state"].get(_WITH_ANSWER, {}))
                 headers.setdefault("cache-control", "no-store")
                 headers.setdefault("x-content-type-options", "nosniff")
             await send(message)
@@ -56,6 +58,11 @@ class Correlated:
                     unexpected = ClearlineError("UNEXPECTED", why=type(error).__name__)
                     response = problem_response(unexpected, instance=scope["path"], correlation_id=correlation_id)
                     await response(scope, receive, tell)
+
+
+def tell_with_answer(scope: Scope, headers: Mapping[str, str]) -> None:
+    """Headers that go out with whatever answer this request gets, a problem too."""
+    scope["state"].setdefault(_WITH_ANSWER, {}).update(headers)
 
 
 def correlation_id_of(scope: Scope) -> str:

@@ -1,7 +1,7 @@
 """`/tokens`: who may talk to Clearline, and as what. Admins only."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -17,6 +17,8 @@ from gateway.queries.tokens import ListTokens, TokenById
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
 Shown = dict[str, Any]
+TokenState = Literal["valid", "expired", "revoked"]
+LastToo = Annotated[bool, Query(description="Also the last admin's token of an environment, which is refused else.")]
 
 
 class CreateTokenRequest(Request):
@@ -41,7 +43,8 @@ class TokenAnswer(Answer):
     created_by: str
     expires_at: datetime | None
     revoked_at: datetime | None
-    last_used_at: datetime | None
+    last_used_at: datetime | None = Field(description="To the minute.")
+    state: TokenState
 
 
 class CreatedTokenAnswer(TokenAnswer):
@@ -73,6 +76,6 @@ async def get(token_id: UUID, caller: Admin, at: AtDesk) -> Shown:
 
 
 @router.delete("/{token_id}", status_code=204, operation_id="revokeToken")
-async def revoke(token_id: UUID, caller: Admin, at: AtDesk) -> None:
+async def revoke(token_id: UUID, caller: Admin, at: AtDesk, last_too: LastToo = False) -> None:  # noqa: FBT002 - a query
     """Withdraw a token: its next request is refused."""
-    await at.perform(caller, RevokeToken(token_id=token_id))
+    await at.perform(caller, RevokeToken(token_id=token_id, last_too=last_too))

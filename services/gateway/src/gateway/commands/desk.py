@@ -3,7 +3,7 @@
 Nothing behind it knows HTTP, and nothing before it knows SQL or Kafka.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +13,7 @@ import asyncpg
 from clearline.catalogue import ClearlineError
 from clearline.chassis.outcome import Ill
 from clearline.chassis.retry import classify
+from gateway.commands.once import brings, once
 from gateway.commands.told import told
 from gateway.commands.work import Command, Tools, Work
 from gateway.queries.connections import ConnectionById
@@ -56,23 +57,28 @@ class Desk:
             return await question.run(Reading(connection=connection, caller=caller, now=now))
 
     async def perform(self, caller: Caller, command: Command[R]) -> R:
-        """Do all of a command, or nothing."""
-        with told(command) as ending:
-            async with self._connection() as connection, connection.transaction():
-                brought = await command.run(await self._work(connection, caller))
-                ending.note(brought)
-        return brought
+        """Do all of a command, or nothing; under an idempotency key that was used, nothing but answer as then."""
+        return await self._do(caller, command, brings(type(command)), command.run)
 
     async def change(self, caller: Caller, command: Command[UUID]) -> dict[str, Any]:
         """Do a command about one connection and show it as that command left it."""
+
+        async def changed(work: Work) -> dict[str, Any]:
+            connection_id = await command.run(work)
+            reading = Reading(connection=work.connection, caller=caller, now=work.now)
+            return await ConnectionById(connection_id).run(reading)
+
+        return await self._do(caller, command, dict[str, Any], changed)
+
+    async def _do(self, caller: Caller, command: object, form: type[R], act: Callable[[Work], Awaitable[R]]) -> R:
         with told(command) as ending:
             async with self._connection() as connection, connection.transaction():
                 work = await self._work(connection, caller)
-                connection_id = await command.run(work)
-                ending.about(connection_id)
-                reading = Reading(connection=connection, caller=caller, now=work.now)
-                shown = await ConnectionById(connection_id).run(reading)
-        return shown
+                brought, repeated = await once(work, form, lambda: act(work))
+                ending.about(brought["id"]) if isinstance(brought, dict) else ending.note(brought)
+                if repeated:
+                    ending.repeated()
+        return brought
 
     async def _work(self, connection: Connection, caller: Caller) -> Work:
         now = await assume(connection, caller.principal)

@@ -16,17 +16,22 @@ class Ending:
 
     def __init__(self, command: object) -> None:
         self._line = {"action": type(command).__name__}
+        self.outcome = "done"
         self.note(command)
 
     def note(self, about: object) -> None:
         """Take the ids from whatever has them: the command, later what it brought."""
-        for name in ("connection_id", "verification_id"):
+        for name in ("connection_id", "verification_id", "test_id"):
             if found := getattr(about, name, None):
                 self._line[name] = str(found)
 
     def about(self, connection_id: UUID) -> None:
         """It was about this connection."""
         self._line["connection_id"] = str(connection_id)
+
+    def repeated(self) -> None:
+        """It was done before, under the same idempotency key."""
+        self.outcome = "repeated"
 
     def line(self, status: str) -> dict[str, str]:
         """The line's fields."""
@@ -45,4 +50,4 @@ def told(command: object) -> Iterator[Ending]:
     except Exception:
         _log.error("command", **ending.line("UNEXPECTED"))
         raise
-    _log.info("command", **ending.line("done"))
+    _log.info("command", **ending.line(ending.outcome))

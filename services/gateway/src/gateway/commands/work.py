@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 from uuid import UUID
 
 from clearline.catalogue import ClearlineError
@@ -76,6 +76,12 @@ class Work:
             sequence=sequence,
         )
         await outbox.append(self.connection, topic, event)
+
+
+class ToldOnce:
+    """Marks what a command brings that may be told only once: it is not kept, and asking again gets `code` instead."""
+
+    code: ClassVar[str]
 
 
 class Command(Protocol[R_co]):

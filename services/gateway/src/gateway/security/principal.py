@@ -36,8 +36,19 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One sending of a command that is to be done once, however often it is sent."""
+
+    key: str
+    """The caller's own; keys of different tokens never meet."""
+    fingerprint: bytes
+    """Of the request: another one under the same key is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """A principal within one request."""
 
     principal: Principal
     correlation_id: str
+    attempt: Attempt | None = None

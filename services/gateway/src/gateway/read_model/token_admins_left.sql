@@ -1,0 +1,1 @@
+select environments_without_admin($1)

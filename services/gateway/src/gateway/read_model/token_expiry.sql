@@ -1,0 +1,1 @@
+select expires_at from tokens where id = $1
