@@ -23,8 +23,9 @@ ONE = Migration(1, "0001_one.sql", "create table one ()")
 TWO = Migration(2, "0002_two.sql", "create table two ()")
 
 
-def test_numbers_have_no_gap_and_no_twin() -> None:
-    assert [each.version for each in migrations()] == list(range(1, schema_version() + 1))
+def test_numbers_have_no_twin() -> None:
+    numbers = [each.version for each in migrations()]
+    assert numbers == sorted(set(numbers))
 
 
 def test_only_what_was_not_applied_is_pending() -> None:
