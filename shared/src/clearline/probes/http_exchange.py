@@ -1,6 +1,8 @@
 """One bounded HTTP exchange: no redirect is followed, nothing is decompressed, at most a step's budget is read."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,26 +18,53 @@ CHUNK = 64 * 1024
 MAX_WAIT = 86_400
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer, whole, and what it cost."""
+
+    status: int
+    body: bytes
+    evidence: Mapping[str, object]
+    location: str
+    """Where a redirect points to, without its query."""
+    retry_after: int | None
+    """Seconds that a rate limit asks to wait."""
+
+
 async def exchange(climb: Climb, url: str, headers: dict[str, str]) -> None:
     """Ask once and keep status, evidence and what a redirect or a rate limit said for the rungs above."""
+    answer = await fetch(climb, climb.config.method, url, headers)
+    climb.kept |= {
+        "evidence": answer.evidence,
+        "location": answer.location,
+        "retry_after": answer.retry_after,
+        "status": answer.status,
+    }
+
+
+async def fetch(climb: Climb, method: str, url: str, headers: dict[str, str], data: bytes | None = None) -> Answer:
+    """Ask once, over the TLS that the climb has kept. What the network or the client raises is for `explain`."""
     begun = climb.clock.monotonic()
     async with _session(climb.kept.get("tls")) as session:
         # `encoded`: no second reading of a URL that was judged
-        request = session.request(climb.config.method, URL(url, encoded=True), headers=headers, allow_redirects=False)
+        request = session.request(method, URL(url, encoded=True), headers=headers, data=data, allow_redirects=False)
         async with request as response:
             first_byte = climb.clock.monotonic() - begun
-            size = await _read(response, climb)
-            climb.kept["evidence"] = {
-                "status": response.status,
-                "content_type": response.content_type,
-                "server": response.headers.get("Server", ""),
-                "bytes": size,
-                "first_byte_ms": round(first_byte * 1000, 3),
-                "total_ms": round((climb.clock.monotonic() - begun) * 1000, 3),
-            }
-            climb.kept["location"] = _place(response.headers.get("Location", ""))
-            climb.kept["retry_after"] = _seconds(response.headers.get("Retry-After", ""))
-            climb.kept["status"] = response.status
+            body = await _read(response, climb, method)
+            return Answer(
+                status=response.status,
+                body=body,
+                evidence={
+                    "status": response.status,
+                    "content_type": response.content_type,
+                    "server": response.headers.get("Server", ""),
+                    "bytes": len(body),
+                    "first_byte_ms": round(first_byte * 1000, 3),
+                    "total_ms": round((climb.clock.monotonic() - begun) * 1000, 3),
+                },
+                location=_place(response.headers.get("Location", "")),
+                retry_after=_seconds(response.headers.get("Retry-After", "")),
+            )
 
 
 def explain_client_error(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
@@ -74,18 +103,18 @@ def _session(context: Any) -> aiohttp.ClientSession:
     )
 
 
-async def _read(response: aiohttp.ClientResponse, climb: Climb) -> int:
-    """Size of the body, which is read to its end and thrown away; too much of it is a finding."""
+async def _read(response: aiohttp.ClientResponse, climb: Climb, method: str) -> bytes:
+    """The body, read to its end; too much of it is a finding."""
     too_large = StepFailed("RESPONSE_TOO_LARGE", field=climb.endpoint.port_field, limit=READ_BYTES)
-    if climb.config.method != "HEAD" and (response.content_length or 0) > READ_BYTES:
+    if method != "HEAD" and (response.content_length or 0) > READ_BYTES:
         raise too_large
-    size = 0
+    body = bytearray()
     while chunk := await response.content.read(CHUNK):
-        size += len(chunk)
-        if size > READ_BYTES:
+        body += chunk
+        if len(body) > READ_BYTES:
             raise too_large
         await asyncio.sleep(0)  # a fast server must not keep the loop from the deadline
-    return size
+    return bytes(body)
 
 
 def _place(location: str) -> str:
