@@ -3,6 +3,7 @@ import time
 from typing import Any
 
 import pytest
+import trustme
 
 from clearline.catalogue import ClearlineError
 from clearline.probes.forms import check_addresses, parse_config, parse_credentials
@@ -14,6 +15,7 @@ TCP = {"host": "db.example.com", "port": 5432}
 POSTGRES = {"host": "db.example.com", "database": "w", "user": "u"}
 HTTP = {"url": "https://api.example.com/health"}
 CANARY = "s3cr3t-c4nary"
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
 
 
 def faults(kind: str, raw: object) -> dict[str, str]:
@@ -233,7 +235,7 @@ def test_what_does_not_move_the_secret_keeps_the_destination(kind: str, one: Any
         ("postgres", POSTGRES, POSTGRES | {"host": "db2.example.com"}),
         ("postgres", POSTGRES, POSTGRES | {"tls": "disable"}),
         ("postgres", POSTGRES | {"tls": "verify-full"},
-         POSTGRES | {"tls": "verify-full", "ca_certificate": "-----BEGIN CERTIFICATE-----\nx"}),
+         POSTGRES | {"tls": "verify-full", "ca_certificate": AUTHORITY}),
         ("http", HTTP, {"url": "http://api.example.com/health"}),
         ("http", HTTP, {"url": "https://api.example.com:444/health"}),
         ("http", HTTP, {"url": "https://api2.example.com/health"}),
@@ -244,8 +246,7 @@ def test_what_moves_the_secret_changes_the_destination(kind: str, one: Any, othe
     assert chosen.destination(parse_config(chosen, one)) != chosen.destination(parse_config(chosen, other))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_config_survives_being_stored(kind: str) -> None:
-    raw = {"tcp": TCP, "postgres": POSTGRES, "http": HTTP}[kind]
+@pytest.mark.parametrize(("kind", "raw"), [("tcp", TCP), ("postgres", POSTGRES), ("http", HTTP)])
+def test_a_config_survives_being_stored(kind: str, raw: object) -> None:
     config = parse_config(KINDS[kind], raw)
     assert parse_config(KINDS[kind], config.as_json()) == config

@@ -33,6 +33,20 @@ _NOT_TLS = {
     "PACKET_LENGTH_TOO_LONG",
 }
 
+_OUR_CERTIFICATE = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "SSLV3_ALERT_BAD_CERTIFICATE",  # some servers of TLS 1.2 say so when there is none at all
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "TLSV1_ALERT_UNKNOWN_CA",
+    "TLSV1_ALERT_ACCESS_DENIED",
+    "TLSV1_ALERT_DECRYPT_ERROR",
+}
+"""Alarms (RFC 8446, section 6.2) that a server sends about the certificate that it was shown, or was not."""
+CLIENT_CERTIFICATE_FIELD = "/config/client_certificate"
+
 
 def explain(error: BaseException, climb: Climb, step: StepName, dial: Dial) -> StepFailed:
     """The finding that an exception stands for. What nobody knows is our fault: `VERIFIER_FAILED`."""
@@ -46,7 +60,8 @@ def explain(error: BaseException, climb: Climb, step: StepName, dial: Dial) -> S
         return StepFailed("RESPONSE_TOO_LARGE", field=endpoint.port_field, limit=dial.read_bytes)
     if isinstance(error, StepFailed):
         return error
-    return network_fault(error, endpoint, step)
+    with_certificate = "client_key" in climb.credentials.given()
+    return network_fault(error, endpoint, step, with_certificate=with_certificate)
 
 
 def timed_out(step: StepName, endpoint: Endpoint, seconds: float) -> StepFailed:
@@ -55,13 +70,15 @@ def timed_out(step: StepName, endpoint: Endpoint, seconds: float) -> StepFailed:
     return StepFailed(code, field=endpoint.host_field, seconds=round(seconds, 3))
 
 
-def network_fault(error: BaseException, endpoint: Endpoint, step: StepName) -> StepFailed:
-    """The finding for what sockets, name look-ups and TLS raise."""
+def network_fault(
+    error: BaseException, endpoint: Endpoint, step: StepName, *, with_certificate: bool = False
+) -> StepFailed:
+    """The finding for what sockets, name look-ups and TLS raise. With or without a certificate of ours to refuse."""
     match error:
         case ssl.SSLCertVerificationError():
             return _certificate_fault(error, endpoint)
         case ssl.SSLError():
-            return _tls_fault(error, endpoint)
+            return _tls_fault(error, endpoint, with_certificate=with_certificate)
         case socket.gaierror() | UnicodeError():
             return _name_fault(error, endpoint)
         case TimeoutError():
@@ -85,8 +102,12 @@ def _socket_fault(error: BaseException, endpoint: Endpoint) -> StepFailed:
             return StepFailed("VERIFIER_FAILED", detail=why, why=type(error).__name__)
 
 
-def _tls_fault(error: ssl.SSLError, endpoint: Endpoint) -> StepFailed:
+def _tls_fault(error: ssl.SSLError, endpoint: Endpoint, *, with_certificate: bool) -> StepFailed:
     why = _said_by(error)
+    if error.reason in _OUR_CERTIFICATE and with_certificate:
+        return StepFailed("TLS_CLIENT_CERTIFICATE_REFUSED", field=CLIENT_CERTIFICATE_FIELD, why=why)
+    if error.reason in _OUR_CERTIFICATE:
+        return StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=why)
     if error.reason in _NOT_TLS:
         return StepFailed("TLS_NOT_SPOKEN", field=endpoint.tls_field, why=why)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):

@@ -10,6 +10,9 @@ from clearline.probes.addresses import MAX_HOST, is_host
 MAX_PORT = 65_535
 MAX_TEXT = 255
 MAX_SECRET = 8_192
+MAX_PEM = 32_768
+MAX_KEY = 16_384
+"""Characters of a private key: RSA with 16,384 bits, the largest that OpenSSL takes, has 12,900."""
 
 
 def refuse(code: str, detail: str) -> PydanticCustomError:
@@ -64,9 +67,45 @@ def _secret(secret: SecretStr) -> SecretStr:
 def _certificates(text: str) -> str:
     if "PRIVATE KEY" in text:
         raise refuse("SECRET_IN_PUBLIC_FIELD", "Holds a private key; give certificates only.")
-    if not text.strip().startswith("-----BEGIN CERTIFICATE-----") or has_control_characters(text.replace("\n", "")):
+    if not text.strip().startswith("-----BEGIN CERTIFICATE-----") or not _one_line_each(text):
         raise refuse("FIELD_FORMAT", "Is no PEM certificate; it begins with -----BEGIN CERTIFICATE-----.")
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - a form is known without it
+
+    try:
+        load_pem_x509_certificates(text.encode())
+    except ValueError:
+        raise refuse("FIELD_FORMAT", "Is no certificate that can be read; was it cut or changed on the way?") from None
     return text
+
+
+def _one_line_each(text: str) -> bool:
+    return text.isascii() and not has_control_characters(text.replace("\n", ""))
+
+
+def _private_key(secret: SecretStr) -> SecretStr:
+    """Plain PEM that can sign. Why it cannot be read is not told: a reader's words may hold parts of it."""
+    text = secret.get_secret_value().replace("\r\n", "\n")
+    if "ENCRYPTED" in text:
+        raise refuse("FIELD_FORMAT", "Is protected by a passphrase; give it without, it is sealed at once.")
+    if text.count("PRIVATE KEY-----") != 2 or "CERTIFICATE" in text or not _one_line_each(text):  # noqa: PLR2004 - begin, end
+        raise refuse("FIELD_FORMAT", "Is no single PEM private key; it begins with -----BEGIN PRIVATE KEY-----.")
+    if not _can_sign(text.encode()):
+        raise refuse("FIELD_FORMAT", "Is no RSA, EC, Ed25519 or Ed448 key that can be read; was it cut on the way?")
+    return SecretStr(text)
+
+
+def _can_sign(pem: bytes) -> bool:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    try:
+        key = load_pem_private_key(pem, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(
+        key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+    )
 
 
 Line = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_one_line), AfterValidator(_filled)]
@@ -86,14 +125,38 @@ Port = Annotated[
 ]
 Secret = Annotated[SecretStr, Field(max_length=MAX_SECRET), AfterValidator(_secret)]
 
+_PEM = {"contentMediaType": "application/x-pem-file"}
+"""For whoever draws the form: a text of many lines, or a file."""
+
 Certificates = Annotated[
     str,
     Field(
         title="Certificate authority",
         description="Certificates (PEM) to trust beside the public authorities, for services with a private one.",
-        max_length=32_768,
-        json_schema_extra={"contentMediaType": "application/x-pem-file"},
+        max_length=MAX_PEM,
+        json_schema_extra={**_PEM},
     ),
     AfterValidator(lambda text: text.replace("\r\n", "\n")),
     AfterValidator(_certificates),
+]
+ClientCertificates = Annotated[
+    str,
+    Field(
+        title="Client certificate",
+        description="Certificate (PEM) to show to a service that asks for one, followed by its chain.",
+        max_length=MAX_PEM,
+        json_schema_extra={**_PEM},
+    ),
+    AfterValidator(lambda text: text.replace("\r\n", "\n")),
+    AfterValidator(_certificates),
+]
+PrivateKey = Annotated[
+    SecretStr,
+    Field(
+        title="Key of the client certificate",
+        description="Private key (PEM, without a passphrase) of the client certificate.",
+        max_length=MAX_KEY,
+        json_schema_extra={**_PEM},
+    ),
+    AfterValidator(_private_key),
 ]

@@ -66,7 +66,7 @@ def parse_credentials(
     """The kind's credentials, or `VALIDATION_FAILED` with pointers below `/credentials`.
 
     With `config`, those that it needs and that are neither given nor `stored` are missing, and those that it cannot
-    use are refused.
+    use, or that do not belong to it, are refused.
     """
     parsed = _parse(_without_stored(kind.credentials, raw, stored), raw, "/credentials", {})
     if config is None:
@@ -78,6 +78,7 @@ def parse_credentials(
     errors += [
         FieldError(f"/credentials/{name}", "FIELD_UNKNOWN", "This config makes no use of it.") for name in useless
     ]
+    errors += kind.conflicts(config, parsed, None)
     _refuse(errors)
     return parsed
 

@@ -1,49 +1,27 @@
-"""The TLS rung, shared by every kind that speaks it: who is trusted, what was negotiated, and what was presented."""
+"""The TLS rung, shared by every kind that speaks it: what was negotiated, what was presented, what is wrong with it.
+
+Its evidence: {"tls_version", "cipher", "verified", "certificate", "chain"} and, where we come with a certificate,
+"client_certificate"; `clearline.probes.certificate` says what is in them. A handshake that fails on the certificate
+shows the same, from a second look that believes everybody and therefore tells nothing and presents nothing.
+"""
 
 import asyncio
-import hashlib
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from clearline.probes.faults import network_fault
+from clearline.probes.certificate import chain_of, described, described_pem
+from clearline.probes.faults import CLIENT_CERTIFICATE_FIELD, network_fault
+from clearline.probes.identity import identity_of
+from clearline.probes.negotiation import Negotiation, Presented, Streams
 from clearline.probes.probe import Climb, Evidence, StepFailed
+from clearline.probes.trust import trust
 
-if TYPE_CHECKING:
-    from cryptography import x509
+SECOND_LOOK_SECONDS = 2.0
+"""The finding is known; what more there is to see must not take the step's time."""
 
-MAX_NAMES = 16
-TRUSTED = 32
-"""Contexts kept; each private authority needs one."""
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Opened = Callable[[Climb], Awaitable[Streams]]
 """Opens a connection on which TLS may begin at once."""
-
-
-@lru_cache(maxsize=TRUSTED)
-def trust(*, verify: bool, authorities: str | None) -> ssl.SSLContext:
-    """Whom to believe: the system's authorities and those of the form; or, without `verify`, anybody.
-
-    Nobody changes a context afterwards, so climbs share them: reading the system's authorities takes 60 ms of the loop.
-    """
-    if verify:
-        context = ssl.create_default_context()
-        if authorities:
-            context.load_verify_locations(cadata=authorities)
-        return context
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def authorities_digest(authorities: str | None) -> str:
-    """Names the form's own authorities in a destination: whom we believe decides who receives the secret."""
-    return hashlib.sha256(authorities.encode()).hexdigest()[:16] if authorities else "system"
 
 
 async def open_streams(climb: Climb) -> Streams:
@@ -53,36 +31,58 @@ async def open_streams(climb: Climb) -> Streams:
     return reader, writer
 
 
-async def shake_hands(climb: Climb, context: ssl.SSLContext, opened: Opened) -> Evidence:
-    """Negotiate TLS for the host's name. A refused certificate is looked at once more, to say what is wrong with it."""
+async def shake_hands(
+    climb: Climb, context: ssl.SSLContext, opened: Opened, *, server_name: str | None = None
+) -> Evidence:
+    """Negotiate TLS, for the host's name or `server_name`, on a connection of its own that ends with it."""
+    name = server_name or climb.endpoint.host
+    negotiation = Negotiation(await opened(climb), context, name)
     try:
-        return await _negotiated(climb, context, opened)
+        await negotiation.shake()
+        await _heard_out(negotiation, climb, context, opened, name)
     except ssl.SSLCertVerificationError as error:
-        seen: Evidence = {}
-        with suppress(OSError, EOFError, TimeoutError):
-            seen = await _negotiated(climb, trust(verify=False, authorities=None), opened)
-        raise _refused(error, climb, seen) from error
+        raise _refused(error, climb, await _second_look(climb, opened, name)) from error
+    except (OSError, EOFError) as error:
+        raise _ended(error, climb, negotiation.presented()) from error
+    finally:
+        negotiation.abort()
+    return _evidence(negotiation.presented(), climb, verified=context.verify_mode is ssl.CERT_REQUIRED)
 
 
-async def _negotiated(climb: Climb, context: ssl.SSLContext, opened: Opened) -> Evidence:
-    _, writer = await opened(climb)
-    await writer.start_tls(context, server_hostname=climb.endpoint.host)
-    negotiated: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    certificate = negotiated.getpeercert(binary_form=True)
-    cipher = negotiated.cipher()
-    writer.transport.abort()
-    return {
-        "tls_version": negotiated.version(),
-        "cipher": cipher[0] if cipher else None,
-        "verified": context.verify_mode is ssl.CERT_REQUIRED,
-        "certificate": _described(certificate, climb.clock.now()) if certificate else {},
-    }
+async def _heard_out(first: Negotiation, climb: Climb, context: ssl.SSLContext, opened: Opened, name: str) -> None:
+    """The server's last word on the handshake; where a reset may have swallowed it, once more without interrupting."""
+    try:
+        await first.farewell()
+    except ConnectionResetError:
+        again = Negotiation(await opened(climb), context, name)
+        try:
+            await again.shake()
+            await again.listen()
+        finally:
+            again.abort()
 
 
-def _refused(error: ssl.SSLCertVerificationError, climb: Climb, seen: Evidence) -> StepFailed:
+async def _second_look(climb: Climb, opened: Opened, name: str) -> Presented | None:
+    """What the server shows to somebody who believes anybody and has nothing to say."""
+    with suppress(OSError, EOFError, StepFailed):
+        async with asyncio.timeout(SECOND_LOOK_SECONDS):
+            negotiation = Negotiation(await opened(climb), trust(verify=False, authorities=None), name)
+            try:
+                with suppress(ssl.SSLError):  # it may insist on our certificate; its own has been sent by then
+                    await negotiation.shake()
+                return negotiation.presented()
+            finally:
+                negotiation.abort()
+    return None
+
+
+def _refused(error: ssl.SSLCertVerificationError, climb: Climb, seen: Presented | None) -> StepFailed:
+    """We do not believe the certificate."""
     finding = network_fault(error, climb.endpoint, "tls")
-    certificate = seen.get("certificate", {})
-    finding.evidence = {**seen, "verified": False} if seen else {}
+    if seen is None:
+        return finding
+    finding.evidence = _evidence(seen, climb, verified=False, verify_code=error.verify_code)
+    certificate = finding.evidence.get("certificate", {})
     finding.variables |= {
         "not_after": certificate.get("not_after"),
         "issuer": certificate.get("issuer"),
@@ -91,28 +91,23 @@ def _refused(error: ssl.SSLCertVerificationError, climb: Climb, seen: Evidence) 
     return finding
 
 
-def _described(der: bytes, now: datetime) -> Evidence:
-    """What a certificate says, for people."""
-    from cryptography import x509  # noqa: PLC0415 - needed only where something is dialled
-
-    certificate = x509.load_der_x509_certificate(der)
-    ends = certificate.not_valid_after_utc
-    return {
-        "subject": certificate.subject.rfc4514_string(),
-        "issuer": certificate.issuer.rfc4514_string(),
-        "names": _names(certificate),
-        "not_before": certificate.not_valid_before_utc.isoformat(),
-        "not_after": ends.isoformat(),
-        "days_left": (ends - now).days,
-    }
+def _ended(error: Exception, climb: Climb, seen: Presented) -> StepFailed:
+    """The other side, or the line, ended it. TLS 1.2 has no word of its own for a certificate that is missing."""
+    ours = identity_of(climb.config, climb.credentials) is not None
+    finding = network_fault(error, climb.endpoint, "tls", with_certificate=ours)
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    if reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and seen.cipher and not ours:
+        finding = StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=reason)
+    finding.evidence = _evidence(seen, climb, verified=False)
+    return finding
 
 
-def _names(certificate: "x509.Certificate") -> list[str]:
-    from cryptography import x509  # noqa: PLC0415
-
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return []
-    texts = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
-    return texts[:MAX_NAMES]
+def _evidence(seen: Presented, climb: Climb, *, verified: bool, verify_code: int | None = None) -> Evidence:
+    now = climb.clock.now()
+    told: dict[str, object] = {"tls_version": seen.version, "cipher": seen.cipher, "verified": verified}
+    if seen.chain:
+        told["certificate"] = described(seen.chain[0], now)
+        told["chain"] = chain_of(seen.chain, verified=verified, verify_code=verify_code)
+    if identity_of(climb.config, climb.credentials) is not None:
+        told["client_certificate"] = described_pem(climb.config.client_certificate, now)
+    return told

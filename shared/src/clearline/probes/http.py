@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from clearline.contracts.verification import StepName
-from clearline.probes.handshake import open_streams, shake_hands, trust
+from clearline.probes.handshake import open_streams, shake_hands
 from clearline.probes.http_form import HttpConfig, HttpCredentials, destination, dialled_url, endpoint
 from clearline.probes.probe import Climb, Evidence, Kind, Permission, Skipped, StepFailed
+from clearline.probes.trust import context_of, tls_allowed, tls_conflicts, tls_required
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
 
@@ -20,7 +21,7 @@ async def encrypt(climb: Climb) -> Evidence | Skipped:
     config: HttpConfig = climb.config
     if urlsplit(config.url).scheme == "http":
         return Skipped("the URL is http: what is sent can be read on the way")
-    climb.kept["tls"] = trust(verify=True, authorities=config.ca_certificate)
+    climb.kept["tls"] = context_of(config, climb.credentials, verify=True)
     return await shake_hands(climb, climb.kept["tls"], open_streams)
 
 
@@ -128,8 +129,9 @@ HTTP = Kind(
     rungs={"tls": encrypt, "authenticate": authenticate, "authorize": authorize, "exercise": exercise},
     endpoint=endpoint,
     destination=destination,
-    required_credentials=lambda config: frozenset(filter(None, [_FIELDS.get(config.auth)])),
-    allowed_credentials=lambda config: frozenset(filter(None, [_FIELDS.get(config.auth)])),
+    required_credentials=lambda config: tls_required(config) | frozenset(filter(None, [_FIELDS.get(config.auth)])),
+    allowed_credentials=lambda config: tls_allowed(config) | frozenset(filter(None, [_FIELDS.get(config.auth)])),
+    conflicts=tls_conflicts,
     permissions=(Permission("request", "The method on the URL, with the credential."),),
     explain=explain,
 )

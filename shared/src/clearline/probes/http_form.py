@@ -7,9 +7,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from clearline.probes.addresses import canonical_host, is_host
-from clearline.probes.fields import Certificates, Line, Secret, has_control_characters, refuse
-from clearline.probes.handshake import authorities_digest
+from clearline.probes.fields import (
+    Certificates,
+    ClientCertificates,
+    Line,
+    PrivateKey,
+    Secret,
+    has_control_characters,
+    refuse,
+)
 from clearline.probes.probe import Credentials, Endpoint, Form
+from clearline.probes.trust import authorities_digest
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -72,6 +80,7 @@ class HttpConfig(Form):
         "X-API-Key"
     )
     ca_certificate: Certificates | None = None
+    client_certificate: ClientCertificates | None = None
 
     @field_validator("username", mode="after")
     @classmethod
@@ -89,6 +98,7 @@ class HttpCredentials(Credentials):
     password: Annotated[Secret | None, Field(title="Password", description="For basic authentication.")] = None
     token: Annotated[Secret | None, Field(title="Token", description="For a bearer token.")] = None
     api_key: Annotated[Secret | None, Field(title="API key", description="For a key in a header.")] = None
+    client_key: PrivateKey | None = None
 
 
 def endpoint(config: HttpConfig) -> Endpoint:

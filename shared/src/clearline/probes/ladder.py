@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearline.catalogue import Catalogue
+from clearline.catalogue import Catalogue, FieldError
 from clearline.contracts.verification import Failure, Step, StepName
 from clearline.probes.ascent import CANCELLED, Ascent, Limits
 from clearline.probes.dial import OutboundLoop
@@ -64,6 +64,8 @@ async def climb(
     state = Climb(config=config, credentials=credentials, endpoint=kind.endpoint(config), clock=clock)
     ascent = Ascent(kind, state, policy=policy, limits=limits, cancelled=cancelled or asyncio.Event())
     redactor = Redactor(credentials.given().values())
+    if (fault := next(iter(kind.conflicts(config, credentials, clock.now())), None)) is not None:
+        return _undialled(fault, redactor, catalogue)
     record = _Record()
     try:
         for number, name in enumerate(kind.steps):
@@ -73,6 +75,14 @@ async def climb(
     finally:
         await ascent.close()
     return _verdict(record, state, limits, redactor, catalogue)
+
+
+def _undialled(fault: FieldError, redactor: Redactor, catalogue: Catalogue | None) -> Verdict:
+    """What is filled in cannot work: nothing is dialled, so there is no step."""
+    finding = StepFailed(fault.code, field=fault.pointer, detail=fault.detail)
+    return Verdict(
+        status="failed", steps=(), failure=failure_of(finding, None, known={}, redactor=redactor, catalogue=catalogue)
+    )
 
 
 async def _step(record: _Record, ascent: Ascent, name: StepName, *, clock: Clock, redactor: Redactor) -> Step:

@@ -9,9 +9,11 @@ from pydantic import Field
 
 from clearline.contracts.verification import StepName
 from clearline.probes.addresses import canonical_host
-from clearline.probes.fields import Certificates, Host, Line, Port, Secret
-from clearline.probes.handshake import Streams, authorities_digest, open_streams, shake_hands, trust
+from clearline.probes.fields import Certificates, ClientCertificates, Host, Line, Port, PrivateKey, Secret
+from clearline.probes.handshake import open_streams, shake_hands
+from clearline.probes.negotiation import Streams
 from clearline.probes.probe import Climb, Credentials, Endpoint, Evidence, Form, Kind, Permission, Skipped, StepFailed
+from clearline.probes.trust import authorities_digest, context_of, tls_allowed, tls_conflicts, tls_required
 
 if TYPE_CHECKING:
     from asyncpg import Connection
@@ -51,6 +53,7 @@ class PostgresConfig(Form):
         ),
     ] = "prefer"
     ca_certificate: Certificates | None = None
+    client_certificate: ClientCertificates | None = None
     schemas: Annotated[
         tuple[Line, ...], Field(title="Schemas", description="Schemas that must be usable.", max_length=20)
     ] = ()
@@ -68,6 +71,7 @@ class PostgresCredentials(Credentials):
     """The user's password."""
 
     password: Annotated[Secret, Field(title="Password")]
+    client_key: PrivateKey | None = None
 
 
 def endpoint(config: PostgresConfig) -> Endpoint:
@@ -87,7 +91,7 @@ async def encrypt(climb: Climb) -> Evidence | Skipped:
     if config.tls == "disable":
         return Skipped("encryption is switched off in the config")
     try:
-        context = trust(verify=config.tls == "verify-full", authorities=config.ca_certificate)
+        context = context_of(config, climb.credentials, verify=config.tls == "verify-full")
         evidence = await shake_hands(climb, context, _asked_for_tls)
     except StepFailed as finding:
         if finding.code == "TLS_NOT_SPOKEN" and config.tls == "prefer":
@@ -213,8 +217,9 @@ POSTGRES = Kind(
     rungs={"tls": encrypt, "authenticate": authenticate, "authorize": authorize, "exercise": exercise},
     endpoint=endpoint,
     destination=destination,
-    required_credentials=lambda _config: frozenset({"password"}),
-    allowed_credentials=lambda _config: frozenset({"password"}),
+    required_credentials=lambda config: tls_required(config) | {"password"},
+    allowed_credentials=lambda config: tls_allowed(config) | {"password"},
+    conflicts=tls_conflicts,
     permissions=(
         Permission("connect", "CONNECT on the database."),
         Permission("usage", "USAGE on each schema that the config names."),

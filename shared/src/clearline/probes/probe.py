@@ -1,6 +1,6 @@
 """What a connection kind is: a form, a destination, and the rungs of the ladder that it knows how to climb."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from clearline.catalogue import FieldError
 from clearline.contracts.verification import STEPS, StepName
 
 
@@ -118,6 +119,9 @@ class StepFailed(Exception):  # noqa: N818 - a finding about the other side, not
 
 Explain = Callable[[BaseException, Climb, StepName], StepFailed | None]
 
+Conflicts = Callable[[Any, Any, datetime | None], Iterable[FieldError]]
+"""Config, credentials as far as they are known, and the time where it is known → faults by field."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
@@ -136,6 +140,8 @@ class Kind:
     required_credentials: Callable[[Any], frozenset[str]]
     allowed_credentials: Callable[[Any], frozenset[str]]
     """Those that this config can use; one that it cannot use is refused rather than stored for nothing."""
+    conflicts: Conflicts = lambda _config, _credentials, _now: ()
+    """What does not fit together though each field is right alone; found before anything is dialled."""
     permissions: tuple[Permission, ...] = ()
     spared: Callable[[Any, StepName], Skipped | None] = lambda _config, _step: None
     """Why the ladder's own `resolve` or `connect` does not apply to a config: UDP has no connection to make."""

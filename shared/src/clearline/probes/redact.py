@@ -64,6 +64,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield html.escape(secret)
     yield repr(secret)[1:-1]
     yield repr(secret.encode())[2:-1]
+    yield from (line for line in secret.splitlines()[1:-1] if len(line) > SHORT)  # of a key in PEM, each by itself
     raw = secret.encode()
     if len(raw) >= SHORT:
         yield raw.hex()

@@ -1,0 +1,82 @@
+"""Who we are to a server that asks for a client certificate: checked before anything is dialled, never on the disk."""
+
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from clearline.catalogue import FieldError
+from clearline.probes.probe import Credentials
+
+KEY = "client_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate with its chain, and its private key; both PEM."""
+
+    certificate: str
+    key: str = field(repr=False)
+
+
+def identity_of(config: Any, credentials: Credentials) -> Identity | None:
+    """What the form presents to a server that asks, if anything."""
+    key = credentials.given().get(KEY)
+    return Identity(config.client_certificate, key) if config.client_certificate and key else None
+
+
+def tls_required(config: Any) -> frozenset[str]:
+    """A client certificate needs its key."""
+    return frozenset({KEY}) if config.client_certificate else frozenset()
+
+
+def tls_allowed(config: Any) -> frozenset[str]:
+    """Without a certificate a key is of no use."""
+    return tls_required(config)
+
+
+def tls_conflicts(config: Any, credentials: Credentials, now: datetime | None) -> Iterator[FieldError]:
+    """What is wrong with the two together; the time, where it is known, ends a certificate."""
+    if not config.client_certificate:
+        return
+    from cryptography import x509  # noqa: PLC0415 - only where a client certificate is in use
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    certificate = x509.load_pem_x509_certificates(config.client_certificate.encode())[0]
+    key = credentials.given().get(KEY)
+    if key and load_pem_private_key(key.encode(), None).public_key() != certificate.public_key():
+        detail = "Is the key of another certificate; the certificate's own, which comes first in its field, is needed."
+        yield FieldError(f"/credentials/{KEY}", "CLIENT_CERTIFICATE_MISMATCH", detail)
+    if now and not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        detail = f"Is valid from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC only."
+        yield FieldError("/config/client_certificate", "CLIENT_CERTIFICATE_EXPIRED", detail)
+
+
+def present(context: ssl.SSLContext, identity: Identity) -> None:
+    """Let the context show the identity. OpenSSL reads files alone, so it gets one that is none."""
+    with _unlinked(f"{identity.key.rstrip()}\n{identity.certificate}") as path:
+        # A key that turns out to be encrypted must fail; without a password OpenSSL would ask on the terminal.
+        context.load_cert_chain(path, password="")
+
+
+@contextmanager
+def _unlinked(text: str) -> Iterator[str]:
+    """A path under which this text can be read, by nobody else and not for long."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("clearline"), "w+", encoding="ascii") as memory:  # noqa: PTH123 - it has no path
+            memory.write(text)
+            memory.flush()
+            yield f"/proc/self/fd/{memory.fileno()}"
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="clearline-") as private,
+        tempfile.NamedTemporaryFile("w", dir=private, encoding="ascii") as file,
+    ):  # both are made for their owner alone
+        file.write(text)
+        file.flush()
+        yield file.name

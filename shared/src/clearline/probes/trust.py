@@ -1,0 +1,70 @@
+"""Whom a probe believes and as whom it comes: the TLS contexts of every kind.
+
+A kind that speaks TLS has three fields, written so:
+
+    class RedisConfig(Form):
+        ca_certificate: Certificates | None = None
+        client_certificate: ClientCertificates | None = None
+
+    class RedisCredentials(Credentials):
+        client_key: PrivateKey | None = None
+
+and composes, in its `Kind`:
+
+    required_credentials=lambda config: tls_required(config) | {…its own…}
+    allowed_credentials=lambda config: tls_allowed(config) | {…its own…}
+    conflicts=tls_conflicts
+
+Its `tls` rung, and the client library after it, use `context_of(climb.config, climb.credentials, verify=…)`.
+"""
+
+import hashlib
+import ssl
+from functools import lru_cache
+from typing import Any
+
+from clearline.probes.identity import Identity, identity_of, present, tls_allowed, tls_conflicts, tls_required
+from clearline.probes.probe import Credentials
+
+__all__ = ["authorities_digest", "context_of", "tls_allowed", "tls_conflicts", "tls_required", "trust"]
+
+TRUSTED = 32
+"""Contexts kept; each private authority and each client certificate needs one."""
+
+
+def context_of(config: Any, credentials: Credentials, *, verify: bool) -> ssl.SSLContext:
+    """The context that a form with the three TLS fields asks for."""
+    return trust(verify=verify, authorities=config.ca_certificate, identity=identity_of(config, credentials))
+
+
+@lru_cache(maxsize=TRUSTED)
+def trust(*, verify: bool, authorities: str | None, identity: Identity | None = None) -> ssl.SSLContext:
+    """Whom to believe: the system's authorities and those of the form; or, without `verify`, anybody.
+
+    With an identity the server may ask who we are. Nobody changes a context afterwards, so climbs share them: reading
+    the system's authorities takes 60 ms of the loop. That keeps up to 32 client keys in this process' memory, which
+    holds the keys that open every envelope anyway.
+    """
+    context = _believing(authorities) if verify else _believing_anybody()
+    if identity is not None:
+        present(context, identity)
+    return context
+
+
+def authorities_digest(authorities: str | None) -> str:
+    """Names the form's own authorities in a destination: whom we believe decides who receives the secret."""
+    return hashlib.sha256(authorities.encode()).hexdigest()[:16] if authorities else "system"
+
+
+def _believing(authorities: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    return context
+
+
+def _believing_anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
