@@ -16,7 +16,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP
 export CLEARLINE_PORT_BASE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset doctor test test-unit test-integration test-e2e test-browser faults check
+.PHONY: help setup up down status logs reset doctor test test-unit test-integration test-e2e test-browser faults bench check
 
 help: ## this list
 	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<18}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
@@ -59,6 +59,12 @@ test-browser: ## no browser tests yet: they come with the console
 
 faults: setup ## the long form: 50,000 commands (COMMANDS=) while everything is killed and frozen; SEED=
 	CLEARLINE_FAULTS_COMMANDS=$(or $(COMMANDS),50000) CLEARLINE_FAULTS_SEED=$(or $(SEED),1) $(VENV)/pytest -q tests/faults
+
+bench: setup ## measure everything against its floor in the same run (20 minutes); bench-NAME for one
+	$(VENV)/python -m bench $(if $(QUICK),--quick)
+
+bench-%: setup
+	$(VENV)/python -m bench $(if $(QUICK),--quick) $*
 
 check: setup ## format, lint, types, import contracts, generated files current
 	$(VENV)/ruff format --check .

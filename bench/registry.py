@@ -1,0 +1,27 @@
+"""Every benchmark by its name: `make bench-NAME`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from bench.accepting import accepting
+from bench.committing import committing
+from bench.consuming import consuming
+from bench.measuring import Figure
+from bench.projecting import projecting_batches
+from bench.relaying import relaying
+from bench.row_security import row_security
+from bench.servers import Servers
+from bench.starting import starting
+from bench.visible import visible
+
+Benchmark = Callable[[Servers, float], Awaitable[list[Figure]]]
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "consuming": consuming,
+    "projecting": projecting_batches,
+    "accepting": accepting,
+    "relaying": relaying,
+    "visible": visible,
+    "committing": committing,
+    "row-security": row_security,
+    "starting": starting,
+}
