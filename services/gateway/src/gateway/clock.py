@@ -6,7 +6,7 @@ would end what is still running, and date its end so late that no later success 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -23,6 +23,7 @@ from gateway.projections.verifications import shown
 from gateway.read_model import sql
 from gateway.read_model.changes import Change, tell
 from gateway.read_model.pools import Connection
+from gateway.rotation import RotationDuties
 
 OVERDUE = "VERIFICATION_OVERDUE"
 GRACE = timedelta(minutes=1)
@@ -80,6 +81,7 @@ class Duties:
     """What is done, one transaction at a time."""
 
     connections: Topic = CONNECTIONS
+    rotation: RotationDuties = field(default_factory=RotationDuties)
 
     def all(self) -> Mapping[str, tuple[Duty, int]]:
         """Each by its name, with the most turns it gets in a row."""
@@ -87,6 +89,9 @@ class Duties:
             "overdue_verifications": (self.end_overdue_verifications, _MOST),
             "tombstones": (self.bury_retired_connections, _MOST),
             "partitions": (self.maintain_partitions, _MOST_PARTITIONS),
+            "named_keys": (self.rotation.note_named_keys, _MOST),
+            "reseal_requests": (self.rotation.ask_for_reseals, _MOST),
+            "unanswered_reseals": (self.rotation.end_unanswered_reseals, _MOST),
         }
 
     async def end_overdue_verifications(self, connection: Connection, now: datetime) -> int:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clearline.catalogue import Catalogue, load
-from gateway.api import about, audit, connections, error_codes, kinds, lifecycle, tokens, verifications
+from gateway.api import about, audit, connections, error_codes, keys, kinds, lifecycle, tokens, verifications
 from gateway.api.body_guard import BodyGuard, BodyLimits
 from gateway.api.correlation import Correlated
 from gateway.api.description import describe
@@ -26,7 +26,7 @@ from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances, Limits
 
 OPERATIONS = frozenset({"/metrics", "/health/live", "/health/ready"})
-RESOURCES = (connections, lifecycle, verifications, kinds, error_codes, audit, tokens, about)
+RESOURCES = (connections, lifecycle, verifications, kinds, error_codes, audit, tokens, keys, about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

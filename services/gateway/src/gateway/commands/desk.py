@@ -45,6 +45,11 @@ class Desk:
         self._tools = tools
         self._schema_is_there = schema_is_there
 
+    @property
+    def sealing_key_id(self) -> str:
+        """The key that this gateway seals for."""
+        return self._tools.sealer.key_id
+
     async def identify(self, token: str) -> Principal:
         """Who holds this token. Raises NOT_AUTHENTICATED, TOKEN_EXPIRED or TOKEN_REVOKED."""
         async with self._connection() as connection:

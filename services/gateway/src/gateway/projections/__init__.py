@@ -2,11 +2,13 @@
 
 from gateway.projections.connection_sequences import ConnectionSequences
 from gateway.projections.projection import Projection, Surroundings
+from gateway.projections.reseals import Reseals
 from gateway.projections.verifications import Verifications
 
 PROJECTIONS: tuple[Projection, ...] = (
     # First: it locks connections, and everyone locks a connection before its verifications.
     ConnectionSequences(),
+    Reseals(),  # locks connections too
     Verifications(),
 )
 

@@ -1,0 +1,1 @@
+select count(*) from reseals where outcome = 'pending'
