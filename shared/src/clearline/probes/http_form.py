@@ -28,7 +28,8 @@ _FRAMING = {"host", "content-length", "transfer-encoding", "connection", "upgrad
 """Headers that decide where a request ends or who gets it."""
 
 
-def _url(text: str) -> str:
+def plain_url(text: str) -> str:
+    """A URL that every reader takes for the same place, or a refusal."""
     if has_control_characters(text):
         raise refuse("CONTROL_CHARACTERS", "Holds a control character or a line break; write it on one plain line.")
     try:
@@ -65,7 +66,7 @@ class HttpConfig(Form):
             examples=["https://api.example.com/health"],
             json_schema_extra={"format": "uri"},
         ),
-        AfterValidator(_url),
+        AfterValidator(plain_url),
     ]
     method: Annotated[Literal["GET", "HEAD", "OPTIONS", "POST"], Field(title="Method")] = "GET"
     expected_status: Annotated[int, Field(title="Expected status", ge=100, le=599)] = 200
