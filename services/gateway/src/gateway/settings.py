@@ -39,7 +39,7 @@ class ServeSettings(ProcessSettings):
     )
     installation_key: InstallationKey = Field(
         description="A secret that all gateways share; repeated requests are recognised under it.",
-        examples=["at-least-32-random-characters-here"],
+        examples=["change-me-to-32-random-characters"],
     )
     rate_limit_commands: int = Field(
         default=600, ge=1, le=1_000_000, description="Commands a minute and token, in each gateway.", examples=["600"]
