@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clearline.cli.commands import connections, doctor, kinds, lifecycle, tokens, verifying, version
+from clearline.cli.commands import checking, connections, doctor, kinds, lifecycle, tokens, verifying, version
 
 app = typer.Typer(
     name="clearline",
@@ -28,6 +28,7 @@ def clearline(
     """Service connections that are proven before they go live."""
 
 
+app.command()(checking.check)
 app.add_typer(connections.app, name="connections")
 app.command()(verifying.verify)
 app.command()(lifecycle.activate)

@@ -28,6 +28,8 @@ def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
         command = typer.main.get_command(app)
         code = command.main(args=list(arguments), prog_name="clearline", standalone_mode=False, obj=surroundings)
         surroundings.stdout.flush()
+        if code == ExitCode.INTERRUPTED:  # what the framework makes of Ctrl-C
+            err.write("\nInterrupted.\n")
         return int(code or ExitCode.FINE)
     except BrokenPipeError:
         silence(surroundings.stdout)

@@ -91,6 +91,17 @@ class Screen:
         else:
             yield Progress(self, None, waiting)
 
+    @contextmanager
+    def quiet_progress(self, waiting: str) -> Iterator[None]:
+        """A sign of life on a terminal, and nothing in a pipe, while all is done at once."""
+        if self.wants_json:
+            yield
+            return
+        with self.progress(waiting) as progress:
+            progress.show([])
+            yield
+            progress.show([], over=True)
+
     def rendered(self, line: Line) -> Padding:
         """The line for a terminal: wrapped under its own indentation."""
         return Padding(self._text(line), (0, 0, 0, line.indent), expand=False)

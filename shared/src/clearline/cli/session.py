@@ -30,13 +30,11 @@ class Session:
 @contextmanager
 def session(context: typer.Context, output: OutputForm, *, token_needed: bool = True) -> Iterator[Session]:
     """Open what a command needs; end it with the exit code that fits when it cannot do what was asked."""
-    # httpx2 and rich cost 0.2 s: `--help` does without them
+    # httpx2 costs 0.1 s: `--help` and what needs no gateway do without it
     from clearline.cli.api import Api, need_token  # noqa: PLC0415
-    from clearline.cli.screen import Screen  # noqa: PLC0415
 
     surroundings: Surroundings = context.obj
-    screen = Screen(surroundings, output)
-    try:
+    with offline(context, output) as screen:
         target = find_target(surroundings.environ, surroundings.folder, surroundings.uid)
         if token_needed:  # who does without looks at all of this by itself
             for warning in target.warnings:
@@ -47,6 +45,17 @@ def session(context: typer.Context, output: OutputForm, *, token_needed: bool = 
             yield Session(surroundings=surroundings, target=target, api=api, screen=screen)
         finally:
             api.close()
+
+
+@contextmanager
+def offline(context: typer.Context, output: OutputForm) -> Iterator["Screen"]:
+    """The screen of a command that needs no gateway, and errors told to people in every command."""
+    from clearline.cli.screen import Screen  # noqa: PLC0415 - rich costs 0.1 s, which `--help` need not pay
+
+    surroundings: Surroundings = context.obj
+    screen = Screen(surroundings, output)
+    try:
+        yield screen
     except CommandError as error:
         if screen.wants_json:
             screen.json(problem_body(error), error=True)

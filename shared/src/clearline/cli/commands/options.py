@@ -29,6 +29,15 @@ Secrets = Annotated[
 File = Annotated[
     Path | None, typer.Option("--file", "-f", metavar="FILE", help="A connection in YAML or JSON, as in the guide.")
 ]
+Files = Annotated[
+    list[str],
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Connections in YAML or JSON: a file, a folder, or - (stdin). Repeatable."
+    ),
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", metavar="NAME", help="Only this one of the files. Repeatable.")
+]
 Owner = Annotated[str | None, typer.Option("--owner", metavar="OWNER", help="Who is paged for it: one word.")]
 BeatInterval = Annotated[int | None, typer.Option("--beat-interval", metavar="SECONDS", help="Time between beats.")]
 BeatTimeout = Annotated[int | None, typer.Option("--beat-timeout", metavar="SECONDS", help="Longest time for a beat.")]
