@@ -1,5 +1,6 @@
 """A gateway's HTTP side on a real database, without Kafka: what tests of the API talk to."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import httpx2
 import msgspec
 from services.gateway.tests.migrated import MigratedDatabase
 
+from clearline.chassis.clock import SystemClock
 from clearline.chassis.health import Health
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.ops import OpsApp
@@ -21,6 +23,7 @@ from gateway.api.app import Surroundings, build
 from gateway.api.body_guard import BodyLimits
 from gateway.commands.desk import Desk
 from gateway.commands.work import Tools
+from gateway.queries.ends_watch import EndsWatch
 from gateway.read_model.pools import open_pool
 from gateway.security.limits import Allowances
 from gateway.security.tokens import new_token
@@ -89,6 +92,14 @@ class ApiStand:
                 UUID(verification_id),
             )
 
+    async def end_test(self, test_id: str, outcome: str = "verified") -> None:
+        """The same for a test of unsaved values."""
+        failure = None if outcome == "verified" else FAILURE
+        await self.owner.execute(
+            "update connection_tests set outcome = $2, completed_at = clock_timestamp(), failure = $3 where id = $1",
+            *(UUID(test_id), outcome, failure),
+        )
+
 
 FAILURE = {
     "code": "AUTH_REJECTED",
@@ -107,6 +118,9 @@ FAILURE = {
 async def open_stand(database: MigratedDatabase, owner: asyncpg.Connection) -> AsyncIterator[ApiStand]:
     private, public = generate_key_pair()
     pool = await open_pool(database.login("clearline_api"), name="test", max_size=8)
+    relay_pool = await open_pool(database.login("clearline_relay"), name="test-ends", max_size=1)
+    ends = EndsWatch(relay_pool, SystemClock())
+    watching = asyncio.create_task(ends.run())
     pending = {"pending": 0}
     tools = Tools(
         sealer=Sealer(public),
@@ -121,6 +135,7 @@ async def open_stand(database: MigratedDatabase, owner: asyncpg.Connection) -> A
             new_id=uuid4,
             installation="test",
             operations=OpsApp(Metrics(), Health()),
+            ends=ends,
             limits=BodyLimits(seconds=0.5),
             allowances=ROOMY,
         )
@@ -130,4 +145,6 @@ async def open_stand(database: MigratedDatabase, owner: asyncpg.Connection) -> A
         yield stand
     finally:
         await stand.start_over()
+        watching.cancel()
+        await relay_pool.close()
         await pool.close()

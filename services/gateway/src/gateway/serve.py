@@ -38,6 +38,7 @@ from gateway.commands.desk import Desk
 from gateway.commands.work import Tools
 from gateway.metrics import GatewayMetrics
 from gateway.outbox_depth import OutboxDepth
+from gateway.queries.ends_watch import EndsWatch
 from gateway.queries.store_watch import StoreWatch
 from gateway.read_model.pools import open_pool
 from gateway.relay import Relay
@@ -48,7 +49,7 @@ from gateway.settings import ServeSettings
 
 RELAY_SECONDS, PRODUCER_SECONDS, POOL_SECONDS = 5.0, 4.0, 2.0
 """How long each part may take to stop; with HTTP's six seconds less than the twenty after which others kill."""
-RELAY_POOL_SIZE = 3  # clock and outbox depth; the relay has a connection of its own
+RELAY_POOL_SIZE = 4  # clock, outbox depth, who waits for an end; the relay has a connection of its own
 WRONG_USE = 2
 
 _log = structlog.get_logger(__name__)
@@ -84,7 +85,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
     relay_pool = await open_pool(relay_dsn, name="clock", max_size=RELAY_POOL_SIZE)
     producer = Producer(settings=kafka, metrics=metrics, clock=clock, client_id="gateway")
     depth = OutboxDepth(relay_pool, own_metrics, clock, settings.outbox_limit)
-    watch = StoreWatch(api_pool, clock)
+    watch, ends = StoreWatch(api_pool, clock), EndsWatch(relay_pool, clock)
     chance = random.SystemRandom().random
     timekeeper = Timekeeper(
         pool=relay_pool, clock=clock, metrics=own_metrics, interval=settings.clock_interval, chance=chance
@@ -95,6 +96,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         installation=settings.installation,
         catalogue=load_catalogue(metrics.count_catalogue_miss),
         operations=OpsApp(metrics, health),
+        ends=ends,
         allowances=_allowances(settings),
         fingerprints=Fingerprints(settings.installation_key.get_secret_value().encode()),
         metrics=HttpMetrics(metrics.registry),
@@ -104,7 +106,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         producer=producer,
         relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
         server=HttpServer(build(surroundings), settings.http_host, settings.http_port),
-        background=(watch.run, depth.run, timekeeper.run),
+        background=(watch.run, ends.run, depth.run, timekeeper.run),
     )
     health.add("postgres", watch.check)
     health.add("serving", gateway.check)

@@ -9,6 +9,7 @@ from tests.harness import database as databases
 
 TABLES = (
     *("connection_credentials", "verification_operator_details", "verification_steps", "service_connection_profiles"),
+    *("connection_test_steps", "connection_tests"),
     *("verifications", "connection_revisions", "outbox", "changes", "audit", "tokens"),
     *("reseals", "key_rotations", "sealing_keys"),
 )

@@ -137,9 +137,9 @@ async def test_what_nobody_waits_for_is_cancelled(stand: ApiStand, tcp_draft: An
         for name, request, headers in await stand.events(body["id"])
         if name == "verification_cancel_requested"
     ]
-    # The first one's row ends when the verifier has answered, so retiring asks for it once more.
-    assert [each for _, each in cancels] == [staged, staged, again, manual]
-    assert len({each for each, _ in cancels}) == 4, "every event has an id of its own"
+    # The first one's row ends when the verifier has answered: until then editing and retiring ask for it once more.
+    assert [each for _, each in cancels] == [staged, staged, staged, again, manual]
+    assert len({each for each, _ in cancels}) == 5, "every event has an id of its own"
 
 
 async def test_verify_by_hand_answers_with_what_is_pending(stand: ApiStand, tcp_draft: Any) -> None:

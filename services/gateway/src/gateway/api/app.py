@@ -12,7 +12,18 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clearline.catalogue import Catalogue, load
-from gateway.api import about, audit, connections, error_codes, keys, kinds, lifecycle, tokens, verifications
+from gateway.api import (
+    about,
+    audit,
+    connection_tests,
+    connections,
+    error_codes,
+    keys,
+    kinds,
+    lifecycle,
+    tokens,
+    verifications,
+)
 from gateway.api.body_guard import BodyGuard, BodyLimits
 from gateway.api.correlation import Correlated
 from gateway.api.description import describe
@@ -20,13 +31,14 @@ from gateway.api.error_docs import error_docs
 from gateway.api.errors import answer_errors
 from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
+from gateway.api.prefer import Ends, NothingEnds
 from gateway.api.refusals import Refusals
 from gateway.commands.desk import Desk
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances, Limits
 
 OPERATIONS = frozenset({"/metrics", "/health/live", "/health/ready"})
-RESOURCES = (connections, lifecycle, verifications, kinds, error_codes, audit, tokens, keys, about)
+RESOURCES = (connection_tests, connections, lifecycle, verifications, kinds, error_codes, audit, tokens, keys, about)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +55,7 @@ class Surroundings:
     fingerprints: Fingerprints = field(default_factory=lambda: Fingerprints(token_bytes(32)))
     """Under the installation's key; by itself a process has one that nobody else has."""
     catalogue: Catalogue = field(default_factory=load)
+    ends: Ends = field(default_factory=NothingEnds)
     metrics: HttpMetrics = field(default_factory=lambda: HttpMetrics(CollectorRegistry()))
     monotonic: Callable[[], float] = time.monotonic
 
@@ -51,6 +64,7 @@ def build(surroundings: Surroundings) -> ASGIApp:
     """The whole HTTP side as one ASGI app."""
     app = create_api()
     app.state.desk = surroundings.desk
+    app.state.ends = surroundings.ends
     app.state.refusals = refusals = Refusals(surroundings.catalogue, surroundings.monotonic)
     app.state.limits = Limits(surroundings.allowances, surroundings.monotonic)
     app.state.fingerprints = surroundings.fingerprints

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Response
 
-from gateway.api.access import AtDesk, Operator
+from gateway.api.access import Admin, AtDesk, Operator
 from gateway.api.connection_models import ConnectionAnswer
 from gateway.api.connection_requests import RevisionRequest
 from gateway.api.preconditions import OptionalVersion, tell_version
@@ -13,6 +13,7 @@ from gateway.api.values import Nothing
 from gateway.commands.activate_connection import ActivateConnection
 from gateway.commands.deactivate_connection import DeactivateConnection
 from gateway.commands.discard_staged import DiscardStaged
+from gateway.commands.erase_connection import EraseConnection
 
 router = APIRouter(prefix="/connections/{connection_id}", tags=["connections"])
 Shown = dict[str, Any]
@@ -57,6 +58,16 @@ async def deactivate(
     shown = await at.change(caller, DeactivateConnection(connection_id=connection_id, expected=expected))
     tell_version(response, shown["version"])
     return shown
+
+
+@router.post(
+    ":erase", operation_id="eraseConnection", response_model=ConnectionAnswer, response_model_exclude_unset=True
+)
+async def erase(
+    connection_id: UUID, caller: Admin, at: AtDesk, _body: Annotated[Nothing | None, Body(title="Nothing")] = None
+) -> Shown:
+    """Erase what a retired connection held; that it was there and who did what to it stays, without contents."""
+    return await at.change(caller, EraseConnection(connection_id))
 
 
 @router.delete(

@@ -1,16 +1,28 @@
 """`Prefer: wait=N` (RFC 7240): the answer comes when the work has ended, or after N seconds, whichever is first."""
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol, cast
+from uuid import UUID
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request, Response
 
 MAX_SECONDS = 30
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.4
-"""A quick verification takes 0.1 s; each look costs a transaction, so later ones come less often."""
 _WAIT = re.compile(r"(?:^|[,;]\s*)wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
+
+
+class Ends(Protocol):
+    """Knows when a verification or test has ended, for any number of waiters."""
+
+    async def wait(self, verification_id: UUID, seconds: float) -> bool: ...
+
+
+class NothingEnds:
+    """Waits for nobody: where no watch was given, the answer comes at once."""
+
+    async def wait(self, _verification_id: UUID, _seconds: float) -> bool:
+        return False
 
 
 def wait_in(header: str) -> int:
@@ -19,29 +31,32 @@ def wait_in(header: str) -> int:
     return min(int(found[1]), MAX_SECONDS) if found else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request asked for, and who can tell when it comes true."""
+
+    seconds: int
+    ends: Ends
+
+    async def end_of(
+        self, verification_id: UUID, look: Callable[[], Awaitable[dict[str, Any]]], response: Response
+    ) -> dict[str, Any] | None:
+        """What `look` shows once it is no longer pending; None if that took too long, or nobody asked to wait."""
+        if not self.seconds:
+            return None
+        response.headers["preference-applied"] = f"wait={self.seconds}"
+        await self.ends.wait(verification_id, self.seconds)
+        shown = await look()
+        return None if shown["status"] == "pending" else shown
+
+
 async def _wish(
+    request: Request,
     prefer: Annotated[
         str | None, Header(description="`wait=N` waits for the end, at most 30 s.", examples=["wait=10"])
     ] = None,
-) -> int:
-    return wait_in(prefer or "")
+) -> Wish:
+    return Wish(wait_in(prefer or ""), cast("Ends", request.app.state.ends))
 
 
-WaitSeconds = Annotated[int, Depends(_wish)]
-
-
-async def wait_for(
-    look: Callable[[], Awaitable[dict[str, Any]]], ended: Callable[[dict[str, Any]], bool], seconds: float
-) -> dict[str, Any] | None:
-    """What `look` shows once it has `ended`; None if `seconds` pass before."""
-    pause, loop = FIRST_PAUSE, asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while True:
-        shown = await look()
-        if ended(shown):
-            return shown
-        left = deadline - loop.time()
-        if left <= 0:
-            return None
-        await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, LONGEST_PAUSE)
+Waiting = Annotated[Wish, Depends(_wish)]

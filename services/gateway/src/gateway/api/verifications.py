@@ -10,8 +10,9 @@ from gateway.api.access import AtDesk, Operator, Viewer
 from gateway.api.connection_models import VerificationAnswer
 from gateway.api.connection_requests import RevisionRequest
 from gateway.api.paging import Page, Paging
-from gateway.api.prefer import WaitSeconds, wait_for
+from gateway.api.prefer import Waiting
 from gateway.api.values import Answer
+from gateway.commands.cancel_verification import CancelVerification
 from gateway.commands.request_verification import RequestVerification
 from gateway.queries.verifications import ListVerifications, VerificationById
 
@@ -40,7 +41,7 @@ async def verify(
     *,
     connection_id: UUID,
     response: Response,
-    wait: WaitSeconds,
+    wish: Waiting,
     caller: Operator,
     at: AtDesk,
     body: RevisionRequest | None = None,
@@ -50,11 +51,8 @@ async def verify(
     asked = await at.perform(caller, RequestVerification(connection_id=connection_id, revision=revision))
     response.headers["location"] = f"/api/v1/connections/{connection_id}/verifications/{asked.verification_id}"
     answer: Shown = {"verification_id": asked.verification_id, "correlation_id": asked.correlation_id}
-    if not wait:
-        return answer
-    response.headers["preference-applied"] = f"wait={wait}"
     question = VerificationById(connection_id, asked.verification_id)
-    ended = await wait_for(lambda: at.ask(caller, question), lambda shown: shown["status"] != "pending", wait)
+    ended = await wish.end_of(asked.verification_id, lambda: at.ask(caller, question), response)
     return answer if ended is None else {**answer, "verification": ended}
 
 
@@ -79,4 +77,17 @@ async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], call
 )
 async def get(connection_id: UUID, verification_id: UUID, caller: Viewer, at: AtDesk) -> Shown:
     """One verification; poll it while its status is `pending`."""
+    return await at.ask(caller, VerificationById(connection_id, verification_id))
+
+
+@router.delete(
+    "/verifications/{verification_id}",
+    status_code=202,
+    operation_id="cancelVerification",
+    response_model=VerificationAnswer,
+    response_model_exclude_unset=True,
+)
+async def cancel(connection_id: UUID, verification_id: UUID, caller: Operator, at: AtDesk) -> Shown:
+    """End a running verification. It is `cancelled` when the verifier has answered; one that has ended stays as it is."""
+    await at.perform(caller, CancelVerification(connection_id=connection_id, verification_id=verification_id))
     return await at.ask(caller, VerificationById(connection_id, verification_id))

@@ -7,6 +7,7 @@ from clearline.contracts.connection import ACTIVATED
 from gateway.commands.lifecycle import ExpectedVersion, activate, revision_to_activate
 from gateway.commands.record import difference, picture, record_change
 from gateway.commands.rows import lock_profile, newest_proof
+from gateway.commands.verification import cancel_forgotten
 from gateway.commands.work import Work
 
 
@@ -29,4 +30,5 @@ class ActivateConnection:
         await record_change(
             work, after, ACTIVATED, action="connection.activated", seen_before=seen_before, seen_after=seen_after
         )
+        await cancel_forgotten(work, after)
         return profile.id

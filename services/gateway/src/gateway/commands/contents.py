@@ -9,6 +9,7 @@ from clearline.catalogue import ClearlineError, FieldError
 from clearline.contracts.connection import BeatPolicy
 from clearline.probes.forms import parse_credentials
 from clearline.probes.probe import Form, Kind
+from gateway.commands.draft import refuse
 from gateway.commands.profile import Contents, Profile, Sealed
 
 _MARKER = frozenset({"stored", "changed_at"})
@@ -84,6 +85,18 @@ def decide_edit(
     if revised:
         after = replace(after, revision=next_revision)
     return Edit(profile=after, revised=revised)
+
+
+def refuse_other(profile: Profile, *, kind: str | None, environment: str | None) -> None:
+    """Kind and environment never change; saying what they are already is fine."""
+    pairs = (("kind", kind, profile.kind), ("environment", environment, profile.environment))
+    refuse(
+        [
+            FieldError.of(f"/{name}", "FIELD_FORMAT", expected=f"the {name} that the connection has; it never changes")
+            for name, wanted, fixed in pairs
+            if wanted is not None and wanted != fixed
+        ]
+    )
 
 
 def _says_stored(value: Any) -> bool:

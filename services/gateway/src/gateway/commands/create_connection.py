@@ -53,7 +53,13 @@ class CreateConnection:
         contents = Contents(
             config=checked.config,
             destination=checked.destination,
-            credentials=seal_all(work, profile, checked.destination, plan.fresh),
+            credentials=seal_all(
+                work,
+                subject=profile.id,
+                kind=profile.kind,
+                destination=checked.destination,
+                fresh=plan.fresh,
+            ),
         )
         await _store(work, profile, contents)
         return profile.id

@@ -7,6 +7,7 @@ from clearline.contracts.connection import DEACTIVATED
 from gateway.commands.lifecycle import ExpectedVersion, deactivate
 from gateway.commands.record import difference, picture, record_change
 from gateway.commands.rows import lock_profile
+from gateway.commands.verification import cancel_forgotten
 from gateway.commands.work import Work
 
 
@@ -31,4 +32,5 @@ class DeactivateConnection:
                 seen_before=seen_before,
                 seen_after=seen_after,
             )
+            await cancel_forgotten(work, after)
         return profile.id

@@ -7,7 +7,7 @@ from clearline.contracts.connection import CONFIGURED
 from gateway.commands.lifecycle import ExpectedVersion, discard_staged
 from gateway.commands.record import difference, picture, record_change
 from gateway.commands.rows import load_contents, lock_profile
-from gateway.commands.verification import cancel_pending
+from gateway.commands.verification import cancel_forgotten
 from gateway.commands.work import Work
 from gateway.read_model import sql
 
@@ -30,5 +30,5 @@ class DiscardStaged:
         await record_change(
             work, after, CONFIGURED, action="connection.discarded", seen_before=seen_before, seen_after=seen_after
         )
-        await cancel_pending(work, profile, profile.revision)
+        await cancel_forgotten(work, after)
         return profile.id

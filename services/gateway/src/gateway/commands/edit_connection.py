@@ -5,18 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from clearline.catalogue import FieldError
 from clearline.contracts.connection import CONFIGURED
 from clearline.probes.beats import BeatDraft
-from gateway.commands.contents import CredentialPlan, Edit, Settings, decide_edit, plan_credentials
-from gateway.commands.draft import CheckedConfig, check_beat, check_config, check_naming, refuse
+from gateway.commands.contents import CredentialPlan, Edit, Settings, decide_edit, plan_credentials, refuse_other
+from gateway.commands.draft import CheckedConfig, check_beat, check_config, check_naming
 from gateway.commands.lifecycle import ExpectedVersion, refuse_retired
 from gateway.commands.profile import Contents, Profile
 from gateway.commands.record import difference, picture, record_change
 from gateway.commands.repeated_secrets import refuse_repeated
 from gateway.commands.rows import insert_revision, load_contents, lock_profile, next_revision
 from gateway.commands.seal import seal_all
-from gateway.commands.verification import queue_verification
+from gateway.commands.verification import cancel_forgotten, queue_verification
 from gateway.commands.work import Work
 
 
@@ -45,7 +44,7 @@ class EditConnection:
         """The id. Raises CONNECTION_CHANGED, VALIDATION_FAILED, CREDENTIALS_REQUIRED and what create raises."""
         profile = await lock_profile(work, self.connection_id, self.expected)
         refuse_retired(profile)
-        self._refuse_fixed(profile)
+        refuse_other(profile, kind=self.kind, environment=self.environment)
         before = await load_contents(work, profile, profile.revision)
         checked = self._check_config(work, profile, before)
         moved = checked.destination != before.destination
@@ -56,16 +55,6 @@ class EditConnection:
         if edit is not None:
             await _Store(profile, before, edit, checked, plan).run(work)
         return profile.id
-
-    def _refuse_fixed(self, profile: Profile) -> None:
-        """Kind and environment never change; saying what they are already is fine."""
-        pairs = (("kind", self.kind, profile.kind), ("environment", self.environment, profile.environment))
-        faults: list[FieldError | None] = [
-            FieldError.of(f"/{name}", "FIELD_FORMAT", expected=f"the {name} that the connection has; it never changes")
-            for name, wanted, fixed in pairs
-            if wanted is not None and wanted != fixed
-        ]
-        refuse(faults)
 
     def _check_config(self, work: Work, profile: Profile, before: Contents) -> CheckedConfig:
         return check_config(profile.kind, before.config if self.config is None else self.config, work.tools.policy)
@@ -98,9 +87,16 @@ class _Store:
             work, after, CONFIGURED, action="connection.edited", seen_before=seen_before, seen_after=seen_after
         )
         if self.edit.revised:
+            await cancel_forgotten(work, after)
             await queue_verification(work, after, after.revision, contents, "edited")
 
     def _contents(self, work: Work) -> Contents:
         kept = {name: self.before.credentials[name] for name in sorted(self.plan.kept)}
-        fresh = seal_all(work, self.edit.profile, self.checked.destination, self.plan.fresh)
+        fresh = seal_all(
+            work,
+            subject=self.profile.id,
+            kind=self.profile.kind,
+            destination=self.checked.destination,
+            fresh=self.plan.fresh,
+        )
         return Contents(config=self.checked.config, destination=self.checked.destination, credentials={**kept, **fresh})

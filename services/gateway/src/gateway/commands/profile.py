@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from clearline.contracts.connection import BeatPolicy, Environment, Lifecycle
+from gateway.read_model.verification_status import status_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,5 @@ class Proof:
     expires_at: datetime | None
 
     def status(self, now: datetime) -> str:
-        """Its outcome, or `expired`: expiry is the reader's comparison, never an event."""
-        if self.outcome == "verified" and self.expires_at is not None and self.expires_at <= now:
-            return "expired"
-        return self.outcome
+        """Its outcome, or `expired`."""
+        return status_at(self.outcome, self.expires_at, now)

@@ -7,7 +7,7 @@ from clearline.contracts.connection import RETIRED
 from gateway.commands.lifecycle import ExpectedVersion, retire
 from gateway.commands.record import difference, picture, record_change
 from gateway.commands.rows import lock_profile
-from gateway.commands.verification import cancel_pending
+from gateway.commands.verification import cancel_forgotten
 from gateway.commands.work import Work
 
 
@@ -26,5 +26,5 @@ class RetireConnection:
         await record_change(
             work, after, RETIRED, action="connection.retired", seen_before=seen_before, seen_after=seen_after
         )
-        await cancel_pending(work, profile)
+        await cancel_forgotten(work, after)
         return profile.id

@@ -17,6 +17,7 @@ from gateway.commands.lifecycle import ExpectedVersion, check_version
 from gateway.commands.profile import Contents, Profile, Proof, Sealed
 from gateway.commands.work import Work
 from gateway.read_model import sql
+from gateway.read_model.pools import Connection
 
 
 async def lock_profile(work: Work, connection_id: UUID, expected: ExpectedVersion = None) -> Profile:
@@ -92,10 +93,18 @@ async def next_revision(work: Work, profile: Profile) -> int:
 
 async def load_contents(work: Work, profile: Profile, revision: int) -> Contents:
     """Config and envelopes of one revision."""
-    row = await work.connection.fetchrow(sql("revision_contents"), profile.id, revision)
-    if row is None:
+    contents = await contents_of(work.connection, profile.id, revision)
+    if contents is None:
         raise ClearlineError("REVISION_NOT_FOUND", connection_id=str(profile.id), revision=revision)
-    rows = await work.connection.fetch(sql("revision_credentials"), profile.id, revision)
+    return contents
+
+
+async def contents_of(connection: Connection, connection_id: UUID, revision: int) -> Contents | None:
+    """The same for whoever works without a caller; None where there is no such revision."""
+    row = await connection.fetchrow(sql("revision_contents"), connection_id, revision)
+    if row is None:
+        return None
+    rows = await connection.fetch(sql("revision_credentials"), connection_id, revision)
     credentials = {
         each["field"]: Sealed(key_id=each["key_id"], sealed=each["sealed"], changed_at=each["changed_at"])
         for each in rows

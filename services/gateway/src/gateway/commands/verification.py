@@ -1,44 +1,31 @@
-"""Queues the verification of one revision: the row people follow, and the request that the verifier works on."""
+"""Queues the verification of one revision, and stops those whose revision nobody can use any more."""
 
-from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from clearline.contracts.connection import Envelope
 from clearline.contracts.topics import VERIFICATION_REQUESTS
-from clearline.contracts.verification import (
-    CANCEL_REQUESTED,
-    REQUESTED,
-    VerificationCancelRequested,
-    VerificationRequested,
-)
+from clearline.contracts.verification import CANCEL_REQUESTED, REQUESTED, VerificationCancelRequested
 from gateway.commands.profile import Contents, Profile
 from gateway.commands.record import tell_pages
+from gateway.commands.verification_request import request_of
 from gateway.commands.work import Work
 from gateway.read_model import sql
-
-DEADLINE = timedelta(minutes=5)
-"""After it a request is answered VERIFICATION_OVERDUE without dialling."""
 
 
 async def queue_verification(
     work: Work, profile: Profile, revision: int, contents: Contents, why: Literal["created", "edited", "manual"]
 ) -> UUID:
     """Ask for a verification of a revision that has none pending; returns its id."""
-    request = VerificationRequested(
+    request = request_of(
+        contents,
         verification_id=work.tools.new_id(),
         connection_id=profile.id,
         revision=revision,
         environment=profile.environment,
         kind=profile.kind,
-        config=dict(contents.config),
-        envelopes={
-            field: Envelope(key_id=each.key_id, sealed=each.sealed, changed_at=each.changed_at)
-            for field, each in contents.credentials.items()
-        },
         why=why,
-        requested_by=work.by,
-        deadline=work.now + DEADLINE,
+        by=work.by,
+        now=work.now,
     )
     await work.connection.execute(
         sql("verification_insert"),
@@ -50,9 +37,19 @@ async def queue_verification(
     return request.verification_id
 
 
-async def cancel_pending(work: Work, profile: Profile, revision: int | None = None) -> None:
-    """Nobody waits for this revision (None: for any) any more: have what is under way stopped. Its row ends then."""
-    rows = await work.connection.fetch(sql("verifications_under_way"), profile.id, revision)
+async def cancel_forgotten(work: Work, after: Profile) -> None:
+    """Have what is under way for revisions that are kept no more stopped: no answer about them can matter.
+
+    Each row ends when the verifier answers: as cancelled, or as whatever it had found out already.
+    """
+    rows = await work.connection.fetch(sql("verifications_forgotten"), after.id, sorted(after.kept_revisions))
     for ordinal, row in enumerate(rows):
-        request = VerificationCancelRequested(verification_id=row["id"], connection_id=profile.id, requested_by=work.by)
-        await work.publish(VERIFICATION_REQUESTS, CANCEL_REQUESTED, profile.id, request, ordinal=ordinal)
+        await cancel(work, row["id"], after.id, ordinal=ordinal)
+
+
+async def cancel(work: Work, verification_id: UUID, connection_id: UUID, *, ordinal: int = 0) -> None:
+    """Ask the verifier to end one verification of a saved revision now. One that has ended is not touched."""
+    request = VerificationCancelRequested(
+        verification_id=verification_id, connection_id=connection_id, requested_by=work.by
+    )
+    await work.publish(VERIFICATION_REQUESTS, CANCEL_REQUESTED, connection_id, request, ordinal=ordinal)

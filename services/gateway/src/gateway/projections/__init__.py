@@ -1,6 +1,7 @@
 """Read models: one file each, in the table that names them all."""
 
 from gateway.projections.connection_sequences import ConnectionSequences
+from gateway.projections.connection_tests import ConnectionTests
 from gateway.projections.projection import Projection, Surroundings
 from gateway.projections.reseals import Reseals
 from gateway.projections.verifications import Verifications
@@ -10,6 +11,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     ConnectionSequences(),
     Reseals(),  # locks connections too
     Verifications(),
+    ConnectionTests(),
 )
 
 __all__ = ["PROJECTIONS", "Projection", "Surroundings"]

@@ -28,13 +28,13 @@ class Verifications:
     uses_inbox = True
 
     async def apply(self, connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
-        rows = await connection.fetch(
-            sql("verifications_lock"), sorted({event.data.verification_id for event in events})
-        )
+        about_revisions = [event for event in events if event.data.revision is not None]
+        ids = sorted({event.data.verification_id for event in about_revisions})
+        rows = await connection.fetch(sql("verifications_lock"), ids)
         found = {
             row["id"]: Found(row["connection_id"], row["environment"], row["outcome"] == "pending") for row in rows
         }
-        effects = fold(found, events)
+        effects = fold(found, about_revisions)
         await _write_steps(connection, effects, found)
         await _write_ends(connection, effects, found, around)
         await tell(connection, effects.changes)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from gateway.queries.reading import Json, Reading, Row
 from gateway.read_model import sql
+from gateway.read_model.verification_status import status_at
 
 
 async def verification_objects(reading: Reading, rows: Sequence[Row]) -> dict[UUID, Json]:
@@ -38,6 +39,6 @@ def _object(reading: Reading, row: Row, steps: list[Json], detail: str | None) -
     failure = row["failure"]
     if failure is not None and detail is not None:
         failure = {**failure, "operator_detail": detail}
-    expired = row["outcome"] == "verified" and row["expires_at"] <= reading.now
+    status = status_at(row["outcome"], row["expires_at"], reading.now)
     shown: Json = {name: row[name] for name in _PLAIN}
-    return {**shown, "status": "expired" if expired else row["outcome"], "steps": steps, "failure": failure}
+    return {**shown, "status": status, "steps": steps, "failure": failure}

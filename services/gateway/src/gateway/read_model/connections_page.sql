@@ -3,7 +3,7 @@ select p.id, p.name, p.environment, p.owner, p.kind, p.beat, p.lifecycle, p.revi
        p.last_live_revision, p.sequence, p.created_at, p.created_by, p.updated_at, p.updated_by
 from service_connection_profiles p
 left join lateral (
-  select case when v.outcome = 'verified' and v.expires_at <= clock_timestamp() then 'expired' else v.outcome end as status
+  select verification_status(v.outcome, v.expires_at, clock_timestamp()) as status
   from verifications v
   where $4::text is not null and v.connection_id = p.id and v.revision = p.revision
   order by v.requested_at desc, v.id desc

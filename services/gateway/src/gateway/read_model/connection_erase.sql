@@ -1,0 +1,1 @@
+select erase_connection($1)
