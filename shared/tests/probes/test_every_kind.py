@@ -19,6 +19,7 @@ from clearline.probes.probe import Form, Kind
 from clearline.probes.registry import KINDS
 from clearline.testing.hostile_servers import (
     Behaviour,
+    announcing,
     announcing_postgres,
     answering,
     closing,
@@ -43,6 +44,16 @@ SAMPLES: dict[str, list[Sample]] = {
             {"password": SECRET},
         )
         for tls in ("disable", "prefer", "require", "verify-full")
+    ],
+    "redis": [
+        lambda host, port: ({"host": host, "port": port, "database": 1}, {}),
+        *(
+            lambda host, port, tls=tls: (
+                {"host": host, "port": port, "user": "u", "tls": tls, "commands": ["get"], "keys": ["k"]},
+                {"password": SECRET},
+            )
+            for tls in ("disable", "require", "verify-full")
+        ),
     ],
     "http": [
         lambda host, port: ({"url": f"http://{host}:{port}/", "auth": "bearer"}, {"token": SECRET}),
@@ -71,6 +82,7 @@ HOSTILE: dict[str, Behaviour] = {
     "dripping": dripping,
     "half_handshake": half_handshake,
     "announcing_postgres": announcing_postgres,
+    "announcing_redis": announcing(b"$1073741824\r\n"),
     "announcing_http": answering(http_answer("200 OK", f"Content-Length: {2 * 1024**3}")),
     "echoing": ECHO,
     "redirecting": answering(http_answer("302 Found", "Location: http://127.0.0.2:1/")),

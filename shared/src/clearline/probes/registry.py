@@ -8,12 +8,14 @@ from clearline.probes.dns import DNS
 from clearline.probes.http import HTTP
 from clearline.probes.postgres import POSTGRES
 from clearline.probes.probe import Kind
+from clearline.probes.redis import REDIS
 from clearline.probes.tcp import TCP
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "http": HTTP,
         "postgres": POSTGRES,
+        "redis": REDIS,
         "tcp": TCP,
         "dns": DNS,
     }

@@ -99,10 +99,7 @@ async def resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
 async def flooding(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
     """Two gibibytes of zeros after the first word."""
     await reader.read(1)
-    while state.sent < TWO_GIB:
-        writer.write(b"\0" * BLOCK)
-        await writer.drain()
-        state.sent += BLOCK
+    await _flood(writer, state, b"\0")
 
 
 async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
@@ -143,6 +140,17 @@ def http_answer(status: str = "200 OK", *headers: str, body: bytes = b"ok") -> b
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def announcing(head: bytes) -> Behaviour:
+    """The beginning of an answer that promises much, and then as much as anybody takes."""
+
+    async def announced(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
+        await reader.read(1)
+        writer.write(head)
+        await _flood(writer, state)
+
+    return announced
+
+
 async def announcing_postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
     """Speaks as far as PostgreSQL's login, then announces a message of two gibibytes and begins to send it."""
     size = struct.unpack("!i", await reader.readexactly(4))[0]
@@ -152,7 +160,11 @@ async def announcing_postgres(reader: asyncio.StreamReader, writer: asyncio.Stre
         size = struct.unpack("!i", await reader.readexactly(4))[0]
         await reader.readexactly(size - 4)
     writer.write(b"R" + struct.pack("!ii", 8, 0) + b"S" + struct.pack("!i", TWO_GIB - 1))
+    await _flood(writer, state)
+
+
+async def _flood(writer: asyncio.StreamWriter, state: Listening, byte: bytes = b"x") -> None:
     while state.sent < TWO_GIB:
-        writer.write(b"x" * BLOCK)
+        writer.write(byte * BLOCK)
         await writer.drain()
         state.sent += BLOCK
