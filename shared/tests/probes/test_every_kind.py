@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.harness.authority import Authority
 
 from clearline.catalogue import ClearlineError
 from clearline.contracts.verification import STEPS
@@ -36,7 +37,15 @@ SECRET = "hunter2-s3cret-c4nary"
 SHORT = Limits(step_seconds=0.4, connect_seconds=0.4, resolve_seconds=0.4, total_seconds=1.5)
 
 Sample = Callable[[str, int], tuple[dict[str, Any], dict[str, str]]]
+OURS = Authority().issue("clearline")
 SAMPLES: dict[str, list[Sample]] = {
+    "tls": [
+        lambda host, port: ({"host": host, "port": port}, {}),
+        lambda host, port: (
+            {"host": host, "port": port, "client_certificate": OURS.certificate},
+            {"client_key": OURS.key},
+        ),
+    ],
     "tcp": [lambda host, port: ({"host": host, "port": port}, {})],
     "postgres": [
         lambda host, port, tls=tls: (  # type: ignore[misc]  # the mode is bound, not passed
@@ -62,6 +71,13 @@ SAMPLES: dict[str, list[Sample]] = {
             {"url": f"http://{host}:{port}/", "auth": "basic", "username": "u"},
             {"password": SECRET},
         ),
+    ],
+    "supabase": [
+        lambda host, port, scheme=scheme: (  # type: ignore[misc]  # the scheme is bound, not passed
+            {"url": f"{scheme}://{host}:{port}"},
+            {"anon_key": f"sb_publishable_{SECRET}", "service_key": f"sb_secret_{SECRET}"},
+        )
+        for scheme in ("http", "https")
     ],
     "dns": [
         lambda host, port, transport=transport: (  # type: ignore[misc]  # the transport is bound, not passed
@@ -151,8 +167,9 @@ def test_a_credential_that_is_neither_given_nor_stored_is_asked_for(name: str, s
     kind = KINDS[name]
     raw, credentials = sample("db.example.com", 1234)
     for missing in credentials:
+        others = {field: secret for field, secret in credentials.items() if field != missing}
         with pytest.raises(ClearlineError) as refused:
-            parse_credentials(kind, {}, config=parse_config(kind, raw))
+            parse_credentials(kind, others, config=parse_config(kind, raw))
         assert [(one.pointer, one.code) for one in refused.value.errors] == [
             (f"/credentials/{missing}", "FIELD_REQUIRED")
         ]
@@ -174,7 +191,7 @@ async def test_a_name_that_leads_to_a_forbidden_address_is_not_dialled(
 @pytest.mark.parametrize(("name", "sample"), EACH)
 async def test_no_spelling_is_dialled(name: str, sample: Sample, host: str, climbing: Any) -> None:
     async with serving(silent) as canary:
-        literal = f"[{host}]" if ":" in host and name == "http" else host
+        literal = f"[{host}]" if ":" in host and name in ("http", "supabase") else host
         verdict = await climbing(name, *sample(literal, canary.port), allow=(), limits=SHORT)
         assert verdict.failure.code == "ADDRESS_FORBIDDEN"
         assert canary.connections == 0

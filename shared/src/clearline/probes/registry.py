@@ -9,13 +9,17 @@ from clearline.probes.http import HTTP
 from clearline.probes.postgres import POSTGRES
 from clearline.probes.probe import Kind
 from clearline.probes.redis import REDIS
+from clearline.probes.supabase import SUPABASE
 from clearline.probes.tcp import TCP
+from clearline.probes.tls import TLS
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "http": HTTP,
+        "supabase": SUPABASE,
         "postgres": POSTGRES,
         "redis": REDIS,
+        "tls": TLS,
         "tcp": TCP,
         "dns": DNS,
     }
