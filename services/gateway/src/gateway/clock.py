@@ -29,6 +29,7 @@ OVERDUE = "VERIFICATION_OVERDUE"
 GRACE = timedelta(minutes=1)
 """The verifier answers what is overdue by itself; only what got no answer at all ends here."""
 TOMBSTONE_AFTER = timedelta(days=7)
+IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
 _MOST = 100  # rows in one transaction; a turn takes as many as there are
 _MOST_PARTITIONS = 200  # at one transaction each: a week of standing still is caught up in one turn
 
@@ -52,6 +53,11 @@ def overdue_before(now: datetime) -> datetime:
 def retired_before(now: datetime) -> datetime:
     """Connections retired earlier vanish from the compacted topic."""
     return now - TOMBSTONE_AFTER
+
+
+def forgotten_before(now: datetime) -> datetime:
+    """Idempotency keys used earlier are free again."""
+    return now - IDEMPOTENCY_KEYS_KEPT
 
 
 def pause(interval: timedelta, chance: float) -> float:
@@ -89,6 +95,7 @@ class Duties:
             "overdue_verifications": (self.end_overdue_verifications, _MOST),
             "tombstones": (self.bury_retired_connections, _MOST),
             "partitions": (self.maintain_partitions, _MOST_PARTITIONS),
+            "idempotency_keys": (self.forget_idempotency_keys, _MOST),
             "named_keys": (self.rotation.note_named_keys, _MOST),
             "reseal_requests": (self.rotation.ask_for_reseals, _MOST),
             "unanswered_reseals": (self.rotation.end_unanswered_reseals, _MOST),
@@ -113,6 +120,11 @@ class Duties:
             await outbox.append_tombstone(connection, self.connections, str(row["id"]))
         await connection.execute(sql("connections_bury"), [row["id"] for row in rows], now)
         return len(rows)
+
+    async def forget_idempotency_keys(self, connection: Connection, now: datetime) -> int:
+        """They ran out by themselves; this only makes room."""
+        gone = await connection.execute(sql("idempotency_purge"), forgotten_before(now), _MOST)
+        return int(gone.removeprefix("DELETE "))
 
     async def maintain_partitions(self, connection: Connection, now: datetime) -> int:
         done: int = await connection.fetchval("select maintain_partitions($1)", now)

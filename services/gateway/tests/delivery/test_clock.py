@@ -11,7 +11,15 @@ from prometheus_client import CollectorRegistry
 from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
 
 from clearline.chassis.clock import SystemClock
-from gateway.clock import Timekeeper, database_time, overdue_before, overdue_failure, pause, retired_before
+from gateway.clock import (
+    Timekeeper,
+    database_time,
+    forgotten_before,
+    overdue_before,
+    overdue_failure,
+    pause,
+    retired_before,
+)
 from gateway.metrics import GatewayMetrics
 from gateway.read_model.pools import open_pool
 
@@ -20,6 +28,7 @@ NOW = datetime.now(UTC)
 
 def test_the_decisions() -> None:
     assert overdue_before(NOW) == NOW - timedelta(minutes=1)
+    assert forgotten_before(NOW) == NOW - timedelta(days=1)
     assert retired_before(NOW) == NOW - timedelta(days=7)
 
 
@@ -150,3 +159,17 @@ async def test_a_duty_that_fails_does_not_keep_the_others_from_theirs(
     async with timekeepers(migrated, NOW + timedelta(days=8)) as (clock,):
         await clock.turn()
     assert await owner.fetchval("select key from outbox") == str(connection_id)
+
+
+async def test_idempotency_keys_are_forgotten_after_a_day(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    for key, age in (("old", "24 hours 1 second"), ("young", "23 hours 59 minutes")):
+        await owner.execute(
+            "insert into idempotency_keys (token_id, key, fingerprint, created_at) "
+            "values (gen_random_uuid(), $1, 'f', clock_timestamp() - $2::text::interval)",
+            *(key, age),
+        )
+    async with timekeepers(migrated, None) as (timekeeper,):
+        await timekeeper.turn()
+    assert [row["key"] for row in await owner.fetch("select key from idempotency_keys")] == ["young"]

@@ -14,6 +14,36 @@ CORRELATION: dict[str, Any] = {
 }
 
 
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "Sent again with the same key by the same token within 24 hours, the request is not done again but answered as "
+        "it was. While it is at work: 409 and Retry-After. With another path or body: 422. What was refused had no "
+        "effect and keeps no key."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]+$"},
+    "example": "2f8f8a6e-1b1e-4d0e-9a2b-1c7d6e5f4a3b",
+}
+QUOTA: dict[str, Any] = {
+    "RateLimit-Policy": {
+        "description": "What is counted, how much of it (q) in how many seconds (w). Each gateway process counts.",
+        "schema": {"type": "string"},
+        "example": '"commands";q=600;w=60',
+    },
+    "RateLimit": {
+        "description": "How much is left at once (r), and in how many seconds all of it is there again (t).",
+        "schema": {"type": "string"},
+        "example": '"commands";r=598;t=1',
+    },
+}
+RETRY_AFTER: dict[str, Any] = {
+    "description": "Seconds after which trying again makes sense; with 429, 503 and some 409.",
+    "schema": {"type": "integer"},
+}
+
+
 def describe(app: FastAPI) -> None:
     """Let `app` describe itself with our additions."""
     document: dict[str, Any] = {}
@@ -42,8 +72,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas.update(problem.pop("$defs"))
     schemas["Problem"] = problem
     for path in document["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             _complete(operation)
+            if method != "get":
+                _tell_quota(operation)
+            if method == "post":
+                operation["parameters"].append(IDEMPOTENCY_KEY)
     return document
 
 
@@ -54,6 +88,7 @@ def _complete(operation: dict[str, Any]) -> None:
         "description": "What went wrong, and what to do.",
         "content": {MEDIA_TYPE: {"schema": PROBLEM}},
     }
+    responses["default"]["headers"] = {"Retry-After": RETRY_AFTER}
     for response in responses.values():
         response.setdefault("headers", {})["X-Correlation-Id"] = CORRELATION
     operation.setdefault("parameters", []).append(
@@ -65,3 +100,8 @@ def _complete(operation: dict[str, Any]) -> None:
             "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{8,64}$"},
         }
     )
+
+
+def _tell_quota(operation: dict[str, Any]) -> None:
+    for response in operation["responses"].values():
+        response["headers"].update(QUOTA)
