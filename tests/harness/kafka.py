@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,12 @@ class KafkaServer:
 
     async def restart(self) -> None:
         await self.stop()
+        await self.start()
+
+    async def lose_everything(self) -> None:
+        """Stop, forget all data, start again on the same port: another cluster, without topics."""
+        await self.stop()
+        shutil.rmtree(self.broker.folder)
         await self.start()
 
     def pause(self) -> None:

@@ -93,7 +93,7 @@ async def test_it_waits_for_kafka_and_says_so_once(own_kafka: Any, make: Any, ev
     before = len(worker.lines())
     await own_kafka.kill()
     await until(lambda: _not_ready(worker), within=15)
-    await until(lambda: "no commit has succeeded" in worker.log.read_text(), within=30)
+    await until(lambda: "the Kafka client is stuck" in worker.log.read_text(), within=30)
     await own_kafka.start()
     await until(worker.ready, within=30)
     assert len(worker.lines()) - before < 40  # aiokafka alone would write forty a second

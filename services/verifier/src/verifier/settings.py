@@ -21,7 +21,7 @@ class VerifierSettings(ProcessSettings):
         examples=["10.20.0.0/16,192.0.2.7/32"],
     )
     concurrency: int = Field(
-        default=64, ge=1, le=256, description="Verifications that may run at the same time.", examples=["64"]
+        default=256, ge=1, le=256, description="Verifications that may run at the same time.", examples=["256"]
     )
 
     @field_validator("sealing_private_keys")

@@ -5,27 +5,24 @@ With `positions` the truth about the position lies with the handler's effects; K
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Unpack
 
 import structlog
 
 from clearline.chassis import lease
-from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import Batch, BatchHandler, Partition, PositionMoved, Positions, Received, Span
 from clearline.chassis.death_rate import TooManyDead
 from clearline.chassis.group_consumer import GroupConsumer
 from clearline.chassis.group_member import Polled
 from clearline.chassis.halving import halves
-from clearline.chassis.metrics import Metrics
+from clearline.chassis.membership import Membership
 from clearline.chassis.outcome import Dead, Done, Ill, Outcome, Retry
-from clearline.chassis.producer import Producer
 from clearline.chassis.progress import Standing
 from clearline.chassis.reading import Reader
 from clearline.chassis.record import Record
 from clearline.chassis.retry import ALONE, ALONE_TRIES, classify
-from clearline.chassis.settings import KafkaSettings
 from clearline.chassis.tries import Tries
-from clearline.contracts.topics import DEAD_LETTERS, Topic
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
@@ -41,32 +38,14 @@ class BatchConsumer(GroupConsumer):
     def __init__(
         self,
         *,
-        settings: KafkaSettings,
-        topics: Sequence[Topic],
-        group: str,
         handler: BatchHandler,
-        producer: Producer,
-        metrics: Metrics,
-        clock: Clock,
         positions: Positions | None = None,
         max_records: int = 500,
-        dead_letters: Topic = DEAD_LETTERS,
-        dead_letters_only_alarm: bool = False,
+        **membership: Unpack[Membership],
     ) -> None:
-        super().__init__(
-            settings=settings,
-            topics=topics,
-            group=group,
-            producer=producer,
-            metrics=metrics,
-            clock=clock,
-            positions=positions,
-            max_records=max_records,
-            dead_letters=dead_letters,
-            dead_letters_only_alarm=dead_letters_only_alarm,
-        )
+        super().__init__(positions=positions, max_records=max_records, **membership)
         self._handler = handler
-        self._reader = Reader(topics)
+        self._reader = Reader(membership["topics"])
         self._lease = lease.Lease()
         self._marks: dict[Partition, int] = {}
         self._polled: Polled = {}

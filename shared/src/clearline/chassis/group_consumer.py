@@ -3,38 +3,35 @@
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Unpack
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from clearline.chassis.clock import Clock
+from clearline.chassis.commits import COMMIT_SECONDS, Commits
 from clearline.chassis.consumer import ConsumerStatus, Phase
 from clearline.chassis.consumption import Partition, Positions
 from clearline.chassis.dead_letter import DeadLetters
 from clearline.chassis.death_rate import DeathRate, TooManyDead
 from clearline.chassis.group_member import GroupMember, Polled
 from clearline.chassis.lease import LeaseLost
-from clearline.chassis.metrics import Metrics
+from clearline.chassis.membership import Membership
 from clearline.chassis.outage import Outage
-from clearline.chassis.producer import Producer
 from clearline.chassis.progress import Progress, Standing
 from clearline.chassis.readiness import judge
 from clearline.chassis.retry import KAFKA
-from clearline.chassis.settings import KafkaSettings
 from clearline.chassis.starts import Continuity, Starts
-from clearline.contracts.topics import Topic
+from clearline.chassis.vital_signs import Ailment
+from clearline.chassis.vitals import Vitals
+from clearline.contracts.topics import DEAD_LETTERS
 
 HAND_OVER_SECONDS = 5.0
-COMMIT_SECONDS = 5.0
-"""Beyond it a commit would go on by itself and land in a later generation of the group."""
 TICK_SECONDS = 0.2
 """Five commits a second at most; ten are allowed per partition (P11)."""
 LEAVE_SECONDS = 2.0
 LAST_COMMIT_SECONDS = 1.5
 """With LEAVE_SECONDS, what a stop's deadline keeps for the time after the work."""
-LOST_AFTER_SESSIONS = 3
-"""Commits that have failed for so many sessions mean a membership that does not mend itself."""
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
@@ -45,37 +42,34 @@ class GroupConsumer(ABC):
     def __init__(
         self,
         *,
-        settings: KafkaSettings,
-        topics: Sequence[Topic],
-        group: str,
-        producer: Producer,
-        metrics: Metrics,
-        clock: Clock,
         positions: Positions | None,
         max_records: int,
-        dead_letters: Topic,
-        dead_letters_only_alarm: bool,
+        **membership: Unpack[Membership],
     ) -> None:
-        self._topics = {topic.name: topic for topic in topics}
+        settings, group = membership["settings"], membership["group"]
+        self._metrics, self._clock = metrics, clock = membership["metrics"], membership["clock"]
+        self._topics = {topic.name: topic for topic in membership["topics"]}
         self._group = group
-        self._metrics = metrics
-        self._clock = clock
         self._positions = positions
         self._max_records = max_records
         self._session = settings.session_timeout_ms / 1000
-        self._dead_letters = DeadLetters(producer, dead_letters, group, metrics, clock)
-        self._death_rate = DeathRate(alarm_only=dead_letters_only_alarm)
+        grave = membership.get("dead_letters", DEAD_LETTERS)
+        self._dead_letters = DeadLetters(membership["producer"], grave, group, metrics, clock)
+        self._death_rate = DeathRate(alarm_only=membership.get("dead_letters_only_alarm", False))
         self._outage = Outage(group, metrics, clock)
         self._progress = Progress(self._topics, group, metrics, clock, self._session)
         self._member = GroupMember(settings, list(self._topics), group, self._revoked, self._assigned)
         self._starts = Starts(self._member, positions, self._outage, clock)
         self._continuity = Continuity(self._topics, group, metrics)
         metrics.expect_group(group, self._topics)
+        self._commits = Commits(self._member, self._progress, self._standings, group, metrics)
+        self._vitals = Vitals(self._member, self._progress, clock, self._session)
         self._phase = Phase.STARTING
-        self._commit_lock = asyncio.Lock()
         self._hand_over_lock = asyncio.Lock()
         self._failure: BaseException | None = None
         self._unrestored = False
+        self._takes = False
+        """Whether the poll loop is inside of `_take`: until it comes back nobody polls, and no client is to blame."""
         self._stopping = asyncio.Event()
         self._renewal = asyncio.Event()
         self._finished = asyncio.Event()
@@ -143,10 +137,14 @@ class GroupConsumer(ABC):
     async def _one_membership(self) -> None:
         self._renewal.clear()
         self._phase = Phase.STARTING
+        self._vitals.begin()
         life = asyncio.create_task(self._live())
-        others = [asyncio.create_task(each) for each in (self._tick(), self._stopping.wait(), self._renewal.wait())]
+        beside = (self._tick(), self._vitals.watch(), self._stopping.wait(), self._renewal.wait())
+        others = [asyncio.create_task(each) for each in beside]
         try:
             await asyncio.wait({life, *others}, return_when=asyncio.FIRST_COMPLETED)
+            if life.cancelled():  # by nobody here: aiokafka hands on the cancellation of a task of its own
+                self._tell_stuck(Ailment.CLIENT_ENDED)
         finally:
             for task in (life, *others):
                 task.cancel()
@@ -159,6 +157,7 @@ class GroupConsumer(ABC):
                 await self._clock.sleep(KAFKA.wait(3, random.random))
 
     async def _live(self) -> None:
+        self._takes = False
         await self._join()
         try:
             while True:
@@ -169,7 +168,9 @@ class GroupConsumer(ABC):
                 polled = await self._member.poll(self._max_records)
                 self._progress.polled()
                 if polled:
+                    self._takes = True
                     await self._take(polled)
+                    self._takes = False
         except TooManyDead:
             await self._stand_still()
 
@@ -229,7 +230,9 @@ class GroupConsumer(ABC):
                 return
             self._member.owned = False
             await self._finish(limit)
-            await self._commit(last=True)
+            await self._commits.commit(
+                last=True, limit=LAST_COMMIT_SECONDS if self._stopping.is_set() else COMMIT_SECONDS
+            )
             self._begin({})
             self._outage.reset()
             self._progress.observe({})
@@ -239,32 +242,24 @@ class GroupConsumer(ABC):
         if self._failure is None and not isinstance(error, LeaseLost):
             self._failure = error
 
-    # Commits.
+    # Five times a second.
 
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep(TICK_SECONDS)
-            if not self._member.owned:
-                continue
-            self._progress.observe(self._standings())
-            await self._commit(last=False)
-            if self._progress.commit_age > LOST_AFTER_SESSIONS * self._session:
-                _LOG.error("no commit has succeeded for three sessions; joining the group anew", group=self._group)
+            if self._member.owned:
+                self._progress.observe(self._standings())
+                await self._commits.commit()
+            if self._phase is not Phase.STOPPED and (ailment := self._vitals.ailment(busy=self._takes)) is not None:
+                self._tell_stuck(ailment)
                 self.renew()
+                return
 
-    async def _commit(self, *, last: bool) -> None:
-        """Commit the marks that have moved. A failure is counted; the marks stay due."""
-        async with self._commit_lock:
-            if not (last or self._member.owned):
-                return
-            marks = {partition: standing.mark for partition, standing in self._standings().items()}
-            if not (due := self._progress.due(marks, last=last)):
-                return
-            try:
-                await self._member.commit(due, LAST_COMMIT_SECONDS if self._stopping.is_set() else COMMIT_SECONDS)
-            except (KafkaError, TimeoutError) as error:
-                self._metrics.commits.labels(self._group, "failed").inc()
-                _LOG.info("commit failed", group=self._group, reason=type(error).__name__)
-            else:
-                self._metrics.commits.labels(self._group, "ok").inc()
-                self._progress.committed(due)
+    def _tell_stuck(self, ailment: Ailment) -> None:
+        self._metrics.renewals.labels(self._group, ailment.value).inc()
+        _LOG.error(
+            "the Kafka client is stuck; joining the group anew with a new one",
+            group=self._group,
+            ailment=ailment.value,
+            lag_seconds=round(self._progress.lag_seconds, 1),
+        )

@@ -10,10 +10,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
 
 from clearline.chassis.consumption import Partition
 from clearline.chassis.record import Record
 from clearline.chassis.settings import KafkaSettings
+from clearline.chassis.vital_signs import Reach
 
 Polled = Mapping[Partition, list[Record]]
 
@@ -49,10 +51,14 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self.owned = False
         """From `take_up` to the hand-over: only then are records taken and offsets committed."""
         self.partitions: frozenset[Partition] = frozenset()
+        self.waits = False
+        """For an assignment: once it has joined, and after each revocation; not while it still connects."""
+        self._ends: dict[Partition, int] = {}
 
     async def join(self) -> None:
         """Connect and join. Raises while no broker answers or a topic is missing."""
         session = self._settings.session_timeout_ms
+        self.waits = False
         self._consumer = AIOKafkaConsumer(
             **self._settings.client_options(),
             client_id=self._settings.group_instance_id or f"clearline-{self._group}",
@@ -67,11 +73,14 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         )
         self._consumer.subscribe(topics=list(self._topics), listener=self)
+        generation = self.generation
         await self._consumer.start()
+        self.waits = generation == self.generation
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Called by aiokafka before it joins anew; heartbeats go on meanwhile."""
         self.generation += 1
+        self.waits = True
         if revoked or self.owned:
             await self._hand_over()
         self.owned = False
@@ -80,7 +89,8 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         """Called by aiokafka while no heartbeat runs: note it, and be gone."""
         self._kafka.pause(*assigned)
         self.generation += 1
-        self.owned = False
+        self.owned, self.waits = False, False
+        self._ends.clear()
         self.partitions = frozenset(Partition(tp.topic, tp.partition) for tp in assigned)
         self._assigned()
 
@@ -118,13 +128,50 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             found = await self._kafka.beginning_offsets([_tp(partition) for partition in partitions])
         return {Partition(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
+    async def look(self, limit: float) -> dict[Partition, Reach]:
+        """Ask the broker where its partitions end, past whatever fetches; tell of those read now. No answer: empty."""
+        places = [_tp(partition) for partition in self.partitions] if self.owned else []
+        generation, read = self.generation, [tp for tp in places if tp not in self._kafka.paused()]
+        if not places:
+            return {}
+        try:
+            async with asyncio.timeout(limit):
+                ends = await self._kafka.end_offsets(places)
+                positions = {tp: await self._kafka.position(tp) for tp in read}
+        except (KafkaError, TimeoutError, OSError):
+            return {}  # the next commit fails too, and says so
+        if generation != self.generation:
+            return {}
+        self._ends = {Partition(tp.topic, tp.partition): end for tp, end in ends.items()}
+        return {Partition(tp.topic, tp.partition): Reach(at, ends[tp]) for tp, at in positions.items()}
+
     def end(self, partition: Partition) -> int | None:
-        """One past the newest record that the last fetch told of."""
+        """One past the newest record that the last fetch or the last look told of."""
         tp = _tp(partition)
-        if tp not in self._kafka.assignment():
+        if self._consumer is None or tp not in self._consumer.assignment():
             return None
-        offset: int | None = self._kafka.highwater(tp)
-        return offset
+        known = (self._consumer.highwater(tp), self._ends.get(partition))
+        return max((offset for offset in known if offset is not None), default=None)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the client's own tasks run: what coordinates, and what fetches. Neither is ever begun again.
+
+        aiokafka tells nobody when they end, so this and `heart_beats` look inside of it; the tests end each of them.
+        """
+        coordinator, fetcher = self._parts()
+        tasks = (getattr(coordinator, "_coordination_task", None), getattr(fetcher, "_fetch_task", None))
+        return not any(task is not None and task.done() for task in tasks)
+
+    @property
+    def heart_beats(self) -> bool:
+        """False once its heartbeats have ended; for a moment that is so in every rebalance."""
+        heart = getattr(self._parts()[0], "_heartbeat_task", None)
+        return heart is None or not heart.done()
+
+    def _parts(self) -> tuple[object, object]:
+        consumer = self._consumer
+        return getattr(consumer, "_coordinator", None), getattr(consumer, "_fetcher", None)
 
     def pause(self, partition: Partition) -> None:
         """Stop reading one partition; polling goes on."""

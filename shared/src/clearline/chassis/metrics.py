@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
 from clearline.chassis.outcome import DeadReason, Ill
+from clearline.chassis.vital_signs import Ailment
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """From a projection of one record to the slowest verification."""
@@ -86,6 +87,14 @@ class Metrics:
             "clearline_consumer_rebalances", "Times partitions were assigned anew.", ("group",), registry=registry
         )
 
+        # A client that was stuck and was replaced by a new one; a steady rate is a Kafka or a network that is ill.
+        self.renewals = Counter(
+            "clearline_consumer_renewals",
+            "Stuck Kafka clients that were replaced, by what they suffered from.",
+            ("group", "ailment"),
+            registry=registry,
+        )
+
         # Records that retention took before they were read: a loss, and never silent.
         self.lost = Counter(
             "clearline_consumer_lost_records",
@@ -116,6 +125,8 @@ class Metrics:
     def expect_group(self, group: str, topics: Iterable[str]) -> None:
         """Have a consumer's alarming series at zero from its start: `increase()` does not see a series being born."""
         self.stopped.labels(group).set(0)
+        for ailment in Ailment:
+            self.renewals.labels(group, ailment.value)
         for ill in Ill:
             self.retries.labels(group, ill.value)
         for result in ("ok", "failed"):

@@ -50,7 +50,7 @@ class Progress:
         """Partitions were assigned anew: offsets known from a former ownership would rewind the group."""
         self._committed.clear()
         self._waiting_since.clear()
-        self._marks.clear()
+        self._marks = {}
         self._moved_at = self._polled_at = self._owned_at = self._clock.monotonic()
         self._committed_at = None
 
@@ -83,7 +83,9 @@ class Progress:
 
     @property
     def commit_age(self) -> float:
-        """The same, counted from the assignment before the first."""
+        """The same, counted from the assignment before the first; 0 for a member without partitions."""
+        if not self._marks:
+            return 0.0
         since = self._committed_at if self._committed_at is not None else self._owned_at
         return 0.0 if since is None else self._clock.monotonic() - since
 

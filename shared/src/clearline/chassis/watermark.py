@@ -5,22 +5,19 @@ owner under the same ids; what was begun before it can publish nothing afterward
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 from clearline.chassis.burial import Burial, OnDead
 from clearline.chassis.calling import Calling
-from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import ControlHandler, KeyedHandler, Partition, Received
 from clearline.chassis.group_consumer import GroupConsumer
 from clearline.chassis.group_member import Polled
 from clearline.chassis.keyed_work import KeyedWork
 from clearline.chassis.lanes import Item, Lanes
-from clearline.chassis.metrics import Metrics
-from clearline.chassis.producer import Producer
+from clearline.chassis.membership import Membership
 from clearline.chassis.progress import Standing
 from clearline.chassis.reading import Reader
 from clearline.chassis.record import Record
-from clearline.chassis.settings import KafkaSettings
-from clearline.contracts.topics import DEAD_LETTERS, Topic
 
 __all__ = ["OnDead", "WatermarkConsumer"]
 
@@ -34,42 +31,25 @@ class WatermarkConsumer(GroupConsumer):
     def __init__(
         self,
         *,
-        settings: KafkaSettings,
-        topics: Sequence[Topic],
-        group: str,
         handler: KeyedHandler,
-        producer: Producer,
-        metrics: Metrics,
-        clock: Clock,
         control: ControlHandler | None = None,
         on_dead: OnDead | None = None,
         concurrency: int = 64,
         high: int = 2_000,
-        dead_letters: Topic = DEAD_LETTERS,
-        dead_letters_only_alarm: bool = False,
+        **membership: Unpack[Membership],
     ) -> None:
         if not 1 <= concurrency <= MAX_CONCURRENCY:
             raise ValueError(f"concurrency is 1 to {MAX_CONCURRENCY}, not {concurrency}")
-        super().__init__(
-            settings=settings,
-            topics=topics,
-            group=group,
-            producer=producer,
-            metrics=metrics,
-            clock=clock,
-            positions=None,
-            max_records=min(MAX_POLL_RECORDS, high),
-            dead_letters=dead_letters,
-            dead_letters_only_alarm=dead_letters_only_alarm,
-        )
-        self._reader = Reader(topics)
+        super().__init__(positions=None, max_records=min(MAX_POLL_RECORDS, high), **membership)
+        metrics, clock = self._metrics, self._clock
+        self._reader = Reader(membership["topics"])
         self._high = high
         self._concurrency = concurrency
-        self._calling = Calling(group, handler, control, metrics, clock)
+        self._calling = Calling(self._group, handler, control, metrics, clock)
         self._burial = Burial(self._dead_letters, self._death_rate, on_dead, metrics, clock)
         self._lanes: dict[Partition, Lanes] = {}
         self._work = self._new_work()
-        metrics.in_flight.labels(group).set_function(lambda: self._work.running)
+        metrics.in_flight.labels(self._group).set_function(lambda: self._work.running)
 
     # What the life of a consumer asks.
 
