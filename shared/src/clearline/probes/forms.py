@@ -39,6 +39,7 @@ _MEANINGS: Mapping[str, tuple[str, str]] = {
     "extra_forbidden": ("FIELD_UNKNOWN", "There is no such field here. Fields of this form: {fields}."),
     "string_too_long": ("FIELD_TOO_LONG", "Is too long; at most {max_length} characters."),
     "too_long": ("FIELD_TOO_LONG", "Holds too many; at most {max_length}."),
+    "too_short": ("FIELD_REQUIRED", "Holds too few; at least {min_length}."),
     "literal_error": ("FIELD_FORMAT", "Must be one of {expected}."),
     "greater_than_equal": ("FIELD_RANGE", "Is too small; the smallest is {ge}."),
     "less_than_equal": ("FIELD_RANGE", "Is too large; the largest is {le}."),
