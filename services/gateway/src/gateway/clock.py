@@ -12,22 +12,15 @@ from datetime import datetime, timedelta
 import asyncpg
 import structlog
 
-from clearline.catalogue import translate
 from clearline.chassis.clock import Clock
-from clearline.contracts import verification
 from clearline.contracts.topics import CONNECTIONS, Topic
-from clearline.contracts.verification import Failure
-from gateway import outbox
+from gateway import outbox, overdue, renewals
 from gateway.metrics import GatewayMetrics
-from gateway.projections.verifications import shown
 from gateway.read_model import sql
-from gateway.read_model.changes import Change, tell
 from gateway.read_model.pools import Connection
+from gateway.renewals import Renewals
 from gateway.rotation import RotationDuties
 
-OVERDUE = "VERIFICATION_OVERDUE"
-GRACE = timedelta(minutes=1)
-"""The verifier answers what is overdue by itself; only what got no answer at all ends here."""
 TOMBSTONE_AFTER = timedelta(days=7)
 IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
 _MOST = 100  # rows in one transaction; a turn takes as many as there are
@@ -45,11 +38,6 @@ async def database_time(connection: Connection) -> datetime:
     return now
 
 
-def overdue_before(now: datetime) -> datetime:
-    """Verifications whose deadline is earlier have had their chance."""
-    return now - GRACE
-
-
 def retired_before(now: datetime) -> datetime:
     """Connections retired earlier vanish from the compacted topic."""
     return now - TOMBSTONE_AFTER
@@ -65,34 +53,21 @@ def pause(interval: timedelta, chance: float) -> float:
     return interval.total_seconds() * (0.8 + 0.4 * chance)
 
 
-def overdue_failure() -> Failure:
-    """What a person is told about a verification that nobody answered."""
-    told = translate(OVERDUE, {})
-    return Failure(
-        code=told.code,
-        step=None,
-        field=None,
-        message=told.user_message,
-        remediation=told.remediation,
-        retry_class=told.retry_class,
-        retryable=told.retryable,
-        fault_owner=told.fault_owner,
-        docs_url=told.docs_url,
-        operator_detail=f"{told.operator_summary} No answer came until a minute after it.",
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What is done, one transaction at a time."""
 
     connections: Topic = CONNECTIONS
+    renewals: Renewals = field(default_factory=Renewals)
     rotation: RotationDuties = field(default_factory=RotationDuties)
 
     def all(self) -> Mapping[str, tuple[Duty, int]]:
         """Each by its name, with the most turns it gets in a row."""
         return {
-            "overdue_verifications": (self.end_overdue_verifications, _MOST),
+            "overdue_verifications": (overdue.end_overdue_verifications, _MOST),
+            "overdue_tests": (overdue.end_overdue_tests, _MOST),
+            "old_tests": (overdue.forget_old_tests, _MOST),
+            "renewals": (self.renewals.renew, renewals.TURNS),
             "tombstones": (self.bury_retired_connections, _MOST),
             "partitions": (self.maintain_partitions, _MOST_PARTITIONS),
             "idempotency_keys": (self.forget_idempotency_keys, _MOST),
@@ -100,19 +75,6 @@ class Duties:
             "reseal_requests": (self.rotation.ask_for_reseals, _MOST),
             "unanswered_reseals": (self.rotation.end_unanswered_reseals, _MOST),
         }
-
-    async def end_overdue_verifications(self, connection: Connection, now: datetime) -> int:
-        rows = await connection.fetch(sql("verifications_overdue"), overdue_before(now), _MOST)
-        if not rows:
-            return 0
-        ids, failure = [row["id"] for row in rows], overdue_failure()
-        await connection.execute(sql("verifications_overdue_end"), ids, now, shown(failure))
-        details = [failure.operator_detail for _ in rows]
-        await connection.execute(sql("operator_details_write"), ids, [row["environment"] for row in rows], details)
-        await tell(
-            connection, [Change.of(verification.FAILED, row["connection_id"], row["environment"]) for row in rows]
-        )
-        return len(rows)
 
     async def bury_retired_connections(self, connection: Connection, now: datetime) -> int:
         rows = await connection.fetch(sql("connections_to_bury"), retired_before(now), _MOST)

@@ -6,6 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from clearline.chassis.consumer import ConsumerStatus
 
+UNPROVEN = ("failed", "cancelled", "expired")
+"""How the newest verification of a live revision may stand when it proves nothing."""
+
 
 class GatewayMetrics:
     """The gateway's own metrics, in the registry of its process."""
@@ -68,6 +71,14 @@ class GatewayMetrics:
         self.republished = Counter(
             "clearline_connections_republished",
             "Connections published again because a lower sequence followed a higher one.",
+            registry=registry,
+        )
+
+        # For ClearlineVerificationFailing: what is live and would not be let go live today.
+        self.unproven = Gauge(
+            "clearline_connections_unproven",
+            "Active connections whose live revision's newest verification failed, was cancelled or expired.",
+            ("environment", "status"),
             registry=registry,
         )
 

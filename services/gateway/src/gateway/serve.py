@@ -46,10 +46,11 @@ from gateway.security.addresses import networks
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances
 from gateway.settings import ServeSettings
+from gateway.unproven import UnprovenConnections
 
 RELAY_SECONDS, PRODUCER_SECONDS, POOL_SECONDS = 5.0, 4.0, 2.0
 """How long each part may take to stop; with HTTP's six seconds less than the twenty after which others kill."""
-RELAY_POOL_SIZE = 4  # clock, outbox depth, who waits for an end; the relay has a connection of its own
+RELAY_POOL_SIZE = 5  # clock, outbox depth, what is unproven, who waits for an end; the relay has a connection of its own
 WRONG_USE = 2
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +86,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
     relay_pool = await open_pool(relay_dsn, name="clock", max_size=RELAY_POOL_SIZE)
     producer = Producer(settings=kafka, metrics=metrics, clock=clock, client_id="gateway")
     depth = OutboxDepth(relay_pool, own_metrics, clock, settings.outbox_limit)
+    unproven = UnprovenConnections(relay_pool, own_metrics, clock)
     watch, ends = StoreWatch(api_pool, clock), EndsWatch(relay_pool, clock)
     chance = random.SystemRandom().random
     timekeeper = Timekeeper(
@@ -106,7 +108,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         producer=producer,
         relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
         server=HttpServer(build(surroundings), settings.http_host, settings.http_port),
-        background=(watch.run, ends.run, depth.run, timekeeper.run),
+        background=(watch.run, ends.run, depth.run, unproven.run, timekeeper.run),
     )
     health.add("postgres", watch.check)
     health.add("serving", gateway.check)

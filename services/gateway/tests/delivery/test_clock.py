@@ -11,16 +11,9 @@ from prometheus_client import CollectorRegistry
 from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
 
 from clearline.chassis.clock import SystemClock
-from gateway.clock import (
-    Timekeeper,
-    database_time,
-    forgotten_before,
-    overdue_before,
-    overdue_failure,
-    pause,
-    retired_before,
-)
+from gateway.clock import Timekeeper, database_time, forgotten_before, pause, retired_before
 from gateway.metrics import GatewayMetrics
+from gateway.overdue import overdue_before, overdue_failure
 from gateway.read_model.pools import open_pool
 
 NOW = datetime.now(UTC)
