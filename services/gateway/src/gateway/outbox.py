@@ -5,6 +5,7 @@ which goes by id, keeps that order.
 """
 
 from clearline.chassis.cloudevents import to_record
+from clearline.chassis.traced_messages import created
 from clearline.contracts.event import Event
 from clearline.contracts.topics import Topic
 from gateway.read_model import sql
@@ -13,7 +14,8 @@ from gateway.read_model.pools import Connection
 
 async def append(connection: Connection, topic: Topic, event: Event) -> None:
     """Encode `event` now and keep it for `topic`. Raises ValueError for one that no broker would take."""
-    record = to_record(event)
+    with created(event, topic) as told:
+        record = to_record(told)
     if len(record.value) > topic.max_bytes:
         raise ValueError(f"{event.type.name} has {len(record.value)} bytes; {topic.name} takes {topic.max_bytes}")
     headers = [[name, value.decode()] for name, value in record.headers]

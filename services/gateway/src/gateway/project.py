@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from clearline.chassis import logging
+from clearline.chassis import logging, tracing
 from clearline.chassis.batch import BatchConsumer
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.metrics import Metrics
@@ -27,7 +27,8 @@ def main(_arguments: list[str]) -> None:
     """Run until SIGTERM."""
     settings, kafka = load(ProjectSettings), load(KafkaSettings)
     logging.configure("gateway-project", settings)
-    asyncio.run(_run(settings, kafka))
+    with tracing.exported("gateway-project", settings.installation):
+        asyncio.run(_run(settings, kafka))
 
 
 async def _run(settings: ProjectSettings, kafka: KafkaSettings) -> None:

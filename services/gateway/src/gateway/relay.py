@@ -14,13 +14,15 @@ from typing import Protocol
 import asyncpg
 import structlog
 
+from clearline.chassis import tracing
 from clearline.chassis.clock import Clock
 from clearline.chassis.delivery import Outgoing, Receipt
+from clearline.chassis.traced_messages import TRACEPARENT, relayed
 from clearline.contracts.topics import Topic
 from gateway.metrics import GatewayMetrics
 from gateway.read_model import sql
 from gateway.read_model.pools import AWAY
-from gateway.relay_batch import Settled, row_of, settle
+from gateway.relay_batch import Row, Settled, row_of, settle
 from gateway.relay_session import RelaySession, open_session
 from gateway.relay_stuck import StuckPlaces
 
@@ -110,7 +112,8 @@ class Relay:
             return False
         if self._clock.monotonic() - looked_at > FRESH_SECONDS:
             return True  # this process slept; look again, which fails if the lock is gone
-        receipts = await self._publish(session, [row.outgoing for row in rows])
+        with tracing.each("producer", map(_part, rows)):
+            receipts = await self._publish(session, [row.outgoing for row in rows])
         settled = settle(rows, receipts)
         await self._write(session, settled)
         return settled.moved
@@ -172,3 +175,9 @@ class Relay:
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
+
+
+def _part(row: Row) -> tracing.Part:
+    headers = dict(row.outgoing.record.headers)
+    traceparent = headers.get(TRACEPARENT, b"").decode()
+    return relayed(row.outgoing.topic.name, traceparent, row.key)

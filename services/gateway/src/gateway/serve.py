@@ -17,7 +17,7 @@ import asyncpg
 import structlog
 
 from clearline.catalogue import load as load_catalogue
-from clearline.chassis import logging
+from clearline.chassis import logging, tracing
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.environment import Problem
 from clearline.chassis.health import CheckResult, Health
@@ -61,7 +61,8 @@ def main(_arguments: list[str]) -> None:
     settings, kafka = load(ServeSettings), load(KafkaSettings)
     logging.configure("gateway", settings)
     try:
-        asyncio.run(_run(settings, kafka))
+        with tracing.exported("gateway", settings.installation):
+            asyncio.run(_run(settings, kafka))
     except (PortTaken, WrongSettings) as wrong:
         sys.stderr.write(f"Cannot start: {wrong}\n")
         raise SystemExit(WRONG_USE) from None

@@ -6,7 +6,7 @@ from datetime import timedelta
 import structlog
 
 from clearline.catalogue import Catalogue, ClearlineError, load
-from clearline.chassis import correlation
+from clearline.chassis import correlation, tracing
 from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import Received
 from clearline.chassis.outcome import Dead, Done, Outcome
@@ -61,7 +61,9 @@ class Verifier:
             return Done()
         begun = self.clock.monotonic()
         answers = self._answers(event)
-        verdict = await self._verdict(answers)
+        with tracing.work("verify", "internal", {"clearline.connection.kind": event.data.kind}) as span:
+            verdict = await self._verdict(answers)
+            _note(span, verdict)
         await self._end(answers, verdict, self.clock.monotonic() - begun)
         return Done()
 
@@ -136,3 +138,11 @@ def _finding(error: ClearlineError) -> StepFailed:
     finding = StepFailed(error.code, field=error.pointer, detail=error.operator_detail or "")
     finding.variables = error.variables
     return finding
+
+
+def _note(span: tracing.Span, verdict: Verdict) -> None:
+    """How far it came; no evidence, which may be long and is kept with the verification."""
+    for step in verdict.steps:
+        span.note(f"clearline.step.{step.name}", f"{step.status} in {step.duration_ms:.1f} ms")
+    if verdict.failure is not None:
+        span.fail(verdict.failure.code)

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import structlog
 
-from clearline.chassis import lease
+from clearline.chassis import lease, traced_messages, tracing
 from clearline.chassis.consumption import Batch, BatchHandler, Partition, PositionMoved, Positions, Received, Span
 from clearline.chassis.death_rate import TooManyDead
 from clearline.chassis.group_consumer import GroupConsumer
@@ -173,7 +173,8 @@ class BatchConsumer(GroupConsumer):
             return Done()
         began = self._clock.monotonic()
         try:
-            outcome = await self._handler(batch)
+            with tracing.each("consumer", (traced_messages.processed(read, self._group) for read in batch.records)):
+                outcome = await self._handler(batch)
         except (PositionMoved, TooManyDead, lease.LeaseLost):
             raise
         except Exception as error:  # noqa: BLE001 - the table says whose fault it is

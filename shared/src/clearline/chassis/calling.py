@@ -3,12 +3,12 @@
 import structlog
 from prometheus_client import Counter, Histogram
 
-from clearline.chassis import correlation
+from clearline.chassis import correlation, traced_messages, tracing
 from clearline.chassis.clock import Clock
 from clearline.chassis.consumption import ControlHandler, KeyedHandler, Received
 from clearline.chassis.lease import LeaseLost
 from clearline.chassis.metrics import Metrics
-from clearline.chassis.outcome import Ill, Outcome
+from clearline.chassis.outcome import Done, Ill, Outcome, Retry
 from clearline.chassis.retry import classify
 
 TOMBSTONE = "tombstone"
@@ -34,7 +34,18 @@ class Calling:
         """How the handler's call ended. Raises only what ends the work altogether."""
         event = received.event
         correlation.bind(event.correlation_id if event is not None else None)
-        began = self._clock.monotonic()
+        traceparent = event.traceparent if event is not None else None
+        if not tracing.is_recorded(traceparent):
+            tracing.bind(traceparent)
+            return await self._timed(received)
+        with traced_messages.processing(received, self._group) as span:
+            outcome = await self._timed(received)
+            if not isinstance(outcome, Done):
+                span.fail(outcome.reason if isinstance(outcome, Retry) else outcome.reason.value)
+            return outcome
+
+    async def _timed(self, received: Received) -> Outcome:
+        event, began = received.event, self._clock.monotonic()
         try:
             return await self._handler(received)
         except LeaseLost:
@@ -49,7 +60,7 @@ class Calling:
             seconds = self._seconds.get(place) or self._seconds.setdefault(
                 place, self._metrics.handler_seconds.labels(*place)
             )
-            seconds.observe(self._clock.monotonic() - began)
+            seconds.observe(self._clock.monotonic() - began, tracing.exemplar())
 
     def is_control(self, received: Received) -> bool:
         """Whether it was a control record, and is done; one that `control` stumbles over goes the ordinary way."""

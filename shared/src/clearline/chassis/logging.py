@@ -14,12 +14,14 @@ import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor
 
-from clearline.chassis import correlation
+from clearline.chassis import correlation, tracing
 from clearline.chassis.settings import ProcessSettings
 
 HIDDEN = "**********"
 QUIET_SECONDS = 30.0
-"""While a broker is away aiokafka says forty times a second so, in five ways; each once in this time is enough."""
+"""While a broker is away aiokafka says forty times a second so, in five ways; each once in this time is enough.
+
+A collector that is away is told of at every export."""
 MAX_TEXT = 8_000
 """A log line is for reading: longer texts are cut."""
 
@@ -53,7 +55,8 @@ def configure(service: str, settings: ProcessSettings, stream: TextIO | None = N
     )
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(formatter)
-    handler.addFilter(RepeatFilter("aiokafka", QUIET_SECONDS, time.monotonic))
+    for client in ("aiokafka", "opentelemetry"):
+        handler.addFilter(RepeatFilter(client, QUIET_SECONDS, time.monotonic))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
@@ -102,6 +105,8 @@ def _identity(service: str, installation: str) -> Processor:
         event["service"], event["installation"] = service, installation
         if (current := correlation.current()) is not None:
             event.setdefault("correlation_id", current)
+        if (traceparent := tracing.current()) is not None:
+            event["trace_id"], event["span_id"] = traceparent[3:35], traceparent[36:52]
         return event
 
     return add

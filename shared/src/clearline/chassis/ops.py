@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from clearline.chassis.health import Health
 from clearline.chassis.metrics import Metrics
@@ -28,7 +28,8 @@ class OpsApp:
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        status, kind, body = self._answer(scope["method"], scope["path"])
+        accept = dict(scope.get("headers", ())).get(b"accept", b"").decode("latin-1")
+        status, kind, body = self._answer(scope["method"], scope["path"], accept)
         headers = [
             (b"content-type", kind.encode()),
             (b"content-length", str(len(body)).encode()),
@@ -37,11 +38,12 @@ class OpsApp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _answer(self, method: str, path: str) -> tuple[int, str, bytes]:
+    def _answer(self, method: str, path: str, accept: str) -> tuple[int, str, bytes]:
         if method not in {"GET", "HEAD"}:
             return METHOD_NOT_ALLOWED, JSON, orjson.dumps({"detail": "Use GET."})
         if path.endswith("/metrics"):
-            return OK, CONTENT_TYPE_LATEST, generate_latest(self._metrics.registry)
+            encode, kind = choose_encoder(accept)  # OpenMetrics, which alone has exemplars, for whoever asks for it
+            return OK, kind, encode(self._metrics.registry)
         if path.endswith("/health/live"):
             return OK, JSON, orjson.dumps({"status": "live"})
         if path.endswith("/health/ready"):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from clearline.chassis import lease
+from clearline.chassis import lease, traced_messages
 from clearline.chassis.clock import Clock
 from clearline.chassis.cloudevents import KafkaRecord, to_record
 from clearline.chassis.delivery import (
@@ -79,7 +79,8 @@ class Producer:
 
     async def publish(self, event: Event, topic: Topic) -> None:
         """Publish one event. Raises `RecordRefused` or `BusUnavailable`."""
-        await self.publish_encoded(to_record(event), topic)
+        with traced_messages.sent(event, topic) as told:
+            await self.publish_encoded(to_record(told), topic)
 
     async def publish_encoded(self, record: KafkaRecord | RawRecord, topic: Topic) -> None:
         """Publish one encoded record. Raises `RecordRefused` or `BusUnavailable`."""

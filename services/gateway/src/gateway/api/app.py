@@ -33,6 +33,7 @@ from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
 from gateway.api.prefer import Ends, NothingEnds
 from gateway.api.refusals import Refusals
+from gateway.api.traced import Traced
 from gateway.commands.desk import Desk
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances, Limits
@@ -71,7 +72,7 @@ def build(surroundings: Surroundings) -> ASGIApp:
     app.state.about = {"version": gateway_version(), "installation": surroundings.installation}
     guarded = Correlated(BodyGuard(app, surroundings.limits, refusals), surroundings.new_id)
     measured = Measured(guarded, surroundings.metrics, surroundings.monotonic)
-    return _Front(HeadAsGet(measured), surroundings.operations)
+    return _Front(HeadAsGet(Traced(measured, surroundings.new_id)), surroundings.operations)
 
 
 def create_api() -> FastAPI:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from clearline.chassis import tracing
+
 SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 NO_OPERATION = "none"
 """A path that no route takes."""
@@ -55,4 +57,4 @@ class Measured:
         finally:
             operation = getattr(scope.get("route"), "operation_id", None) or NO_OPERATION
             self._metrics.requests.labels(operation, status).inc()
-            self._metrics.seconds.labels(operation).observe(self._monotonic() - begun)
+            self._metrics.seconds.labels(operation).observe(self._monotonic() - begun, tracing.exemplar())

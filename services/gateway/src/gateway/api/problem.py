@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from clearline.catalogue import ClearlineError, FieldError
+from clearline.chassis import tracing
 
 MEDIA_TYPE = "application/problem+json"
 UNAUTHORIZED = 401
@@ -54,6 +55,7 @@ class Problem(BaseModel):
     instance: str = Field(description="Path of the request.")
     code: str = Field(description="Code of the error catalogue; stable.")
     correlation_id: str = Field(description="Under this id everything that the request caused is found.")
+    trace_id: str | None = Field(default=None, description="The trace that the request is part of (W3C Trace Context).")
     user_message: str = Field(description="A sentence to show as it is.")
     retryable: bool = Field(description="Whether the same request may work later without any change.")
     retry_after_seconds: int | None = None
@@ -72,6 +74,7 @@ def problem_of(error: ClearlineError, *, instance: str, correlation_id: str) -> 
         "instance": instance,
         "code": told.code,
         "correlation_id": correlation_id,
+        "trace_id": tracing.trace_id(),
         "user_message": told.user_message,
         "retryable": told.retryable,
         "retry_after_seconds": None if error.retry_after is None else ceil(error.retry_after),
