@@ -155,3 +155,14 @@ async def test_two_keys_are_none_and_reading_needs_none(stand: ApiStand, tcp_dra
     assert (await client.post("/connections", json=tcp_draft(), headers=doubled)).status_code == 422
     statuses = Counter([(await client.get("/connections", headers=KEY)).status_code for _ in range(3)])
     assert statuses == {200: 3}
+
+
+async def test_of_an_erased_connection_no_answer_is_kept(stand: ApiStand, tcp_draft: Any) -> None:
+    admin = await stand.client_of("admin")
+    made = (await admin.post("/connections", json=tcp_draft(), headers=KEY)).json()
+    kept = (await admin.post("/connections", json=tcp_draft(name="b"), headers={"idempotency-key": "b"})).json()
+    url = f"/connections/{made['id']}"
+    await admin.delete(url, headers={"if-match": "*"})
+    assert (await admin.post(f"{url}:erase")).status_code == 200
+    rows = await stand.owner.fetch("select result ->> 'id' as id from idempotency_keys")
+    assert [row["id"] for row in rows] == [kept["id"]]
