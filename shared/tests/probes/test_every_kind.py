@@ -71,6 +71,16 @@ SAMPLES: dict[str, list[Sample]] = {
             {"url": f"http://{host}:{port}/", "auth": "basic", "username": "u"},
             {"password": SECRET},
         ),
+        lambda host, port: (
+            {
+                "url": f"https://{host}:{port}/",
+                "auth": "oauth2",
+                "token_url": f"http://{host}:{port}/token",
+                "client_id": "c",
+                "client_certificate": OURS.certificate,
+            },
+            {"client_secret": SECRET, "client_key": OURS.key},
+        ),
     ],
     "supabase": [
         lambda host, port, scheme=scheme: (  # type: ignore[misc]  # the scheme is bound, not passed

@@ -94,10 +94,14 @@ def _without_stored(model: type[Credentials], raw: object, stored: Collection[st
 
 def check_addresses(kind: Kind, config: Form, policy: OutboundPolicy) -> None:
     """Refuse a host that is a forbidden address in any spelling. Names are judged when they are dialled."""
-    endpoint = kind.endpoint(config)
-    if check_literal(endpoint.host, policy) is not None:
-        detail = "Clearline may not dial this address; use a public one, or have its network allowed by an operator."
-        _refuse([FieldError(endpoint.host_field, "ADDRESS_FORBIDDEN", detail)])
+    detail = "Clearline may not dial this address; use a public one, or have its network allowed by an operator."
+    _refuse(
+        [
+            FieldError(endpoint.host_field, "ADDRESS_FORBIDDEN", detail)
+            for endpoint in (kind.endpoint(config), *kind.further(config))
+            if check_literal(endpoint.host, policy) is not None
+        ]
+    )
 
 
 def _refuse(errors: Collection[FieldError]) -> None:

@@ -1,19 +1,28 @@
 """Kind `http`: an HTTP endpoint that lets us in and answers as expected. Redirects are told, never followed."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from clearline.contracts.verification import StepName
 from clearline.probes.handshake import open_streams, shake_hands
-from clearline.probes.http_form import HttpConfig, HttpCredentials, destination, dialled_url, endpoint
-from clearline.probes.probe import Climb, Evidence, Kind, Permission, Skipped, StepFailed
-from clearline.probes.trust import context_of, tls_allowed, tls_conflicts, tls_required
+from clearline.probes.http_findings import (
+    CREDENTIALS,
+    FORBIDDEN,
+    UNAUTHORIZED,
+    complaint,
+    forbidden,
+    lacking,
+    unauthorized,
+    unexpected,
+)
+from clearline.probes.http_form import HttpConfig, HttpCredentials, dialled, dialled_url, endpoint, place
+from clearline.probes.http_form import destination as origin
+from clearline.probes.probe import Climb, Endpoint, Evidence, Kind, Permission, Skipped, StepFailed
+from clearline.probes.trust import authorities_digest, context_of, tls_allowed, tls_conflicts, tls_required
 
-UNAUTHORIZED, FORBIDDEN = 401, 403
-
-_FIELDS: Mapping[str, str] = {"basic": "password", "bearer": "token", "api_key": "api_key"}
-"""Way to authenticate → the credential that it presents."""
+if TYPE_CHECKING:
+    from clearline.probes.http_token import Token
 
 
 async def encrypt(climb: Climb) -> Evidence | Skipped:
@@ -30,21 +39,31 @@ async def authenticate(climb: Climb) -> Evidence | Skipped:
     config: HttpConfig = climb.config
     if config.auth == "none":
         return Skipped("no authentication is configured")
+    issued: Evidence = (await _token(climb)).evidence if config.auth == "oauth2" else {}
     status = await _status(climb)
     if status == UNAUTHORIZED != config.expected_status:
-        raise _rejected(config, f"/credentials/{_FIELDS[config.auth]}", status)
-    return {"method": config.auth, "status": status}
+        finding = unauthorized(config, status)
+        finding.evidence = issued
+        raise finding
+    return {"method": config.auth, **issued, "status": status}
 
 
 async def authorize(climb: Climb) -> Evidence | Skipped:
-    """403 says that the credential was taken and is not enough."""
+    """403 says that the credential was taken and is not enough. Of a token, each scope is asked for on its own."""
     config: HttpConfig = climb.config
     if config.auth == "none":
         return Skipped("no authentication is configured")
-    status = await _status(climb)
-    if status == FORBIDDEN != config.expected_status:
-        raise _missing_permission(config, f"/credentials/{_FIELDS[config.auth]}")
-    return {"status": status}
+    evidence: dict[str, object] = {"status": await _status(climb)}
+    if config.auth == "oauth2":
+        missing = (await _token(climb)).lacking
+        evidence["scopes"] = {scope: scope not in missing for scope in (config.scope or "").split()}
+        if missing:
+            finding = lacking(config, missing, "the token server left it out")
+            finding.evidence = evidence
+            raise finding
+    if evidence["status"] == FORBIDDEN != config.expected_status:
+        raise forbidden(config)
+    return evidence
 
 
 async def exercise(climb: Climb) -> Evidence:
@@ -53,7 +72,7 @@ async def exercise(climb: Climb) -> Evidence:
     status = await _status(climb)
     evidence: dict[str, object] = climb.kept["evidence"]
     if status != config.expected_status:
-        finding = _unexpected(config, status, climb)
+        finding = unexpected(config, status, climb)
         finding.evidence = evidence
         raise finding
     return evidence
@@ -64,13 +83,16 @@ async def _status(climb: Climb) -> int:
     from clearline.probes.http_exchange import exchange  # noqa: PLC0415 - the gateway knows this form without aiohttp
 
     if "status" not in climb.kept:
-        await exchange(climb, dialled_url(climb.config), _headers(climb.config, climb.credentials))
+        await exchange(climb, dialled_url(climb.config), await _headers(climb))
+        if (finding := complaint(climb.config, climb)) is not None:
+            raise finding
     status: int = climb.kept["status"]
     return status
 
 
-def _headers(config: HttpConfig, credentials: HttpCredentials) -> dict[str, str]:
-    secret = credentials.given().get(_FIELDS.get(config.auth, ""), "")
+async def _headers(climb: Climb) -> dict[str, str]:
+    config: HttpConfig = climb.config
+    secret = climb.credentials.given().get(CREDENTIALS.get(config.auth, ""), "")
     match config.auth:
         case "none":
             return {}
@@ -79,38 +101,20 @@ def _headers(config: HttpConfig, credentials: HttpCredentials) -> dict[str, str]
             return {"Authorization": f"Basic {b64encode(pair).decode()}"}
         case "bearer":
             return {"Authorization": f"Bearer {secret}"}
+        case "oauth2":
+            return {"Authorization": f"Bearer {(await _token(climb)).text}"}
         case "api_key":
             return {config.header_name: secret}
 
 
-def _unexpected(config: HttpConfig, status: int, climb: Climb) -> StepFailed:
-    match status:
-        case 401:
-            return _rejected(config, "/config/auth", status)
-        case 403:
-            return _missing_permission(config, "/config/auth")
-        case 429:
-            wait = climb.kept["retry_after"]
-            return StepFailed("RATE_LIMITED_BY_REMOTE", field="/config/url", status=status, retry_after_seconds=wait)
-        case 503:
-            return StepFailed("SERVER_UNAVAILABLE", field="/config/url", why="it answered 503")
-        case _ if 300 <= status < 400 and climb.kept["location"]:  # noqa: PLR2004 - the class of redirects
-            location = climb.kept["location"]
-            return StepFailed("REDIRECTED", field="/config/url", status=status, location=location)
-        case _:
-            expected = str(config.expected_status)
-            return StepFailed("UNEXPECTED_STATUS", field="/config/expected_status", status=status, expected=expected)
+async def _token(climb: Climb) -> "Token":
+    """One token serves the whole climb."""
+    from clearline.probes.http_token import token_for  # noqa: PLC0415 - the gateway knows this form without aiohttp
 
-
-def _rejected(config: HttpConfig, field: str, status: int) -> StepFailed:
-    return StepFailed("AUTH_REJECTED", field=field, user=config.username or config.auth, why=f"it answered {status}")
-
-
-def _missing_permission(config: HttpConfig, field: str) -> StepFailed:
-    permission = f"{config.method} on this URL"
-    return StepFailed(
-        "PERMISSION_MISSING", field=field, permission=permission, user=config.username or config.auth, why="it said no"
-    )
+    if "token" not in climb.kept:
+        climb.kept["token"] = await token_for(climb)
+    token: Token = climb.kept["token"]
+    return token
 
 
 def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
@@ -118,6 +122,23 @@ def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | 
     from clearline.probes.http_exchange import explain_client_error  # noqa: PLC0415
 
     return explain_client_error(error, climb, step)
+
+
+def destination(config: HttpConfig) -> str:
+    """The origin, the token server, and whose certificates are believed for them."""
+    if config.auth != "oauth2" or config.token_url is None:
+        return origin(config)
+    trusted = authorities_digest(config.ca_certificate)
+    return f"{origin(config)} token={dialled(config.token_url)} ca={trusted}"
+
+
+def further(config: HttpConfig) -> tuple[Endpoint, ...]:
+    """The token server."""
+    return (place(config.token_url, "/config/token_url"),) if config.token_url else ()
+
+
+def _needed(config: HttpConfig) -> frozenset[str]:
+    return frozenset(filter(None, [CREDENTIALS.get(config.auth)]))
 
 
 HTTP = Kind(
@@ -128,10 +149,14 @@ HTTP = Kind(
     credentials=HttpCredentials,
     rungs={"tls": encrypt, "authenticate": authenticate, "authorize": authorize, "exercise": exercise},
     endpoint=endpoint,
+    further=further,
     destination=destination,
-    required_credentials=lambda config: tls_required(config) | frozenset(filter(None, [_FIELDS.get(config.auth)])),
-    allowed_credentials=lambda config: tls_allowed(config) | frozenset(filter(None, [_FIELDS.get(config.auth)])),
+    required_credentials=lambda config: tls_required(config) | _needed(config),
+    allowed_credentials=lambda config: tls_allowed(config) | _needed(config),
     conflicts=tls_conflicts,
-    permissions=(Permission("request", "The method on the URL, with the credential."),),
+    permissions=(
+        Permission("request", "The method on the URL, with the credential."),
+        Permission("scope", "With OAuth2: each scope that the config names."),
+    ),
     explain=explain,
 )

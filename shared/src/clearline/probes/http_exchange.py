@@ -16,6 +16,8 @@ from clearline.probes.probe import Climb, StepFailed
 
 CHUNK = 64 * 1024
 MAX_WAIT = 86_400
+SAID = 1024
+"""Bytes of an answer in which a server may say what it holds against us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ async def exchange(climb: Climb, url: str, headers: dict[str, str]) -> None:
         "location": answer.location,
         "retry_after": answer.retry_after,
         "status": answer.status,
+        "said": answer.body[:SAID],
     }
 
 
@@ -69,14 +72,14 @@ async def fetch(climb: Climb, method: str, url: str, headers: dict[str, str], da
 
 def explain_client_error(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
     """The exceptions of aiohttp; those of the network under it are unwrapped and told like anybody's."""
-    endpoint = climb.endpoint
+    endpoint, ours = climb.endpoint, "client_key" in climb.credentials.given()
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return network_fault(error.certificate_error, endpoint, step)
         case aiohttp.ClientConnectorError():
-            return network_fault(error.os_error, endpoint, step)
+            return network_fault(error.os_error, endpoint, step, with_certificate=ours)
         case aiohttp.ServerTimeoutError() | ConnectionError():
-            return network_fault(error, endpoint, step)
+            return network_fault(error, endpoint, step, with_certificate=ours)
         case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
             return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=f"{type(error).__name__}: {error}")
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():

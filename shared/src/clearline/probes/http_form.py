@@ -23,6 +23,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _URL_REST = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*")
 """RFC 3986, without the fragment: readers disagree about everything else."""
+Scope = Annotated[str, Field(max_length=1_024, pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$")]
+"""RFC 6749, section 3.3."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _FRAMING = {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect"}
 """Headers that decide where a request ends or who gets it."""
@@ -54,25 +56,28 @@ def _header_name(name: str) -> str:
     return name
 
 
+Url = Annotated[str, Field(max_length=2_048, json_schema_extra={"format": "uri"}), AfterValidator(plain_url)]
+
+
 class HttpConfig(Form):
     """What is asked, how, and what the answer must be."""
 
     url: Annotated[
-        str,
+        Url,
         Field(
             title="URL",
             description="Address that is asked, without user, password or fragment.",
-            max_length=2_048,
             examples=["https://api.example.com/health"],
-            json_schema_extra={"format": "uri"},
         ),
-        AfterValidator(plain_url),
     ]
     method: Annotated[Literal["GET", "HEAD", "OPTIONS", "POST"], Field(title="Method")] = "GET"
     expected_status: Annotated[int, Field(title="Expected status", ge=100, le=599)] = 200
     auth: Annotated[
-        Literal["none", "basic", "bearer", "api_key"],
-        Field(title="Authentication", description="How the credential is presented."),
+        Literal["none", "basic", "bearer", "api_key", "oauth2"],
+        Field(
+            title="Authentication",
+            description="How the credential is presented. oauth2: client id and secret are exchanged for a token.",
+        ),
     ] = "none"
     username: Annotated[
         Line | None, Field(title="User", description="For basic authentication.", validate_default=True)
@@ -80,6 +85,27 @@ class HttpConfig(Form):
     header_name: Annotated[str, Field(title="Header of the API key", max_length=64), AfterValidator(_header_name)] = (
         "X-API-Key"
     )
+    token_url: Annotated[
+        Url | None,
+        Field(
+            title="Token URL",
+            description="For OAuth2: where the token is issued. The secret goes there, not to the URL.",
+            examples=["https://login.example.com/oauth2/token"],
+            validate_default=True,
+        ),
+    ] = None
+    client_id: Annotated[Line | None, Field(title="Client id", description="For OAuth2.", validate_default=True)] = None
+    client_authentication: Annotated[
+        Literal["basic", "post"],
+        Field(title="Sign-in at the token server", description="basic: in a header. post: in the request's body."),
+    ] = "basic"
+    scope: Annotated[
+        Scope | None,
+        Field(title="Scope", description="For OAuth2: what the token must allow, separated by spaces."),
+    ] = None
+    audience: Annotated[
+        Line | None, Field(title="Audience", description="For OAuth2: the service that the token is for.")
+    ] = None
     ca_certificate: Certificates | None = None
     client_certificate: ClientCertificates | None = None
 
@@ -92,6 +118,13 @@ class HttpConfig(Form):
             raise refuse("FIELD_FORMAT", "Must not hold a colon: basic authentication could not tell where it ends.")
         return name
 
+    @field_validator("token_url", "client_id", mode="after")
+    @classmethod
+    def _for_oauth2(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("auth") == "oauth2":
+            raise refuse("FIELD_REQUIRED", "Is needed for OAuth2.")
+        return value
+
 
 class HttpCredentials(Credentials):
     """The one that the chosen way to authenticate presents."""
@@ -99,18 +132,24 @@ class HttpCredentials(Credentials):
     password: Annotated[Secret | None, Field(title="Password", description="For basic authentication.")] = None
     token: Annotated[Secret | None, Field(title="Token", description="For a bearer token.")] = None
     api_key: Annotated[Secret | None, Field(title="API key", description="For a key in a header.")] = None
+    client_secret: Annotated[Secret | None, Field(title="Client secret", description="For OAuth2.")] = None
     client_key: PrivateKey | None = None
 
 
 def endpoint(config: HttpConfig) -> Endpoint:
     """Where it dials."""
-    parts = urlsplit(config.url)
+    return place(config.url, "/config/url")
+
+
+def place(url: str, field: str) -> Endpoint:
+    """Host and port of a URL, which stands in a field of the form."""
+    parts = urlsplit(url)
     return Endpoint(
         host=canonical_host(parts.hostname or ""),
         port=parts.port or DEFAULT_PORTS[parts.scheme],
-        host_field="/config/url",
-        port_field="/config/url",
-        tls_field="/config/url",
+        host_field=field,
+        port_field=field,
+        tls_field=field,
     )
 
 
@@ -123,8 +162,13 @@ def destination(config: HttpConfig) -> str:
 
 
 def dialled_url(config: HttpConfig) -> str:
-    """The URL with host and port as they were judged, so that no other reader takes it for another place."""
-    parts, at = urlsplit(config.url), endpoint(config)
+    """The URL that is asked."""
+    return dialled(config.url)
+
+
+def dialled(url: str) -> str:
+    """A URL with host and port as they were judged, so that no other reader takes it for another place."""
+    parts, at = urlsplit(url), place(url, "")
     host = f"[{at.host}]" if ":" in at.host else at.host
     port = "" if at.port == DEFAULT_PORTS[parts.scheme] else f":{at.port}"
     query = f"?{parts.query}" if parts.query else ""

@@ -64,6 +64,7 @@ async def climb(
     state = Climb(config=config, credentials=credentials, endpoint=kind.endpoint(config), clock=clock)
     ascent = Ascent(kind, state, policy=policy, limits=limits, cancelled=cancelled or asyncio.Event())
     redactor = Redactor(credentials.given().values())
+    state.hide = redactor.add
     if (fault := next(iter(kind.conflicts(config, credentials, clock.now())), None)) is not None:
         return _undialled(fault, redactor, catalogue)
     record = _Record()

@@ -79,6 +79,8 @@ class Climb:
     """What a kind keeps from rung to rung, for example its open connection."""
     closing: AsyncExitStack = field(default_factory=AsyncExitStack)
     """Closed when the climb ends, however it ends."""
+    hide: Callable[[str], None] = lambda _secret: None
+    """Keeps a secret that came up on the way, such as an access token, out of everything that is told."""
 
 
 Evidence = Mapping[str, Any]
@@ -142,6 +144,8 @@ class Kind:
     """Those that this config can use; one that it cannot use is refused rather than stored for nothing."""
     conflicts: Conflicts = lambda _config, _credentials, _now: ()
     """What does not fit together though each field is right alone; found before anything is dialled."""
+    further: Callable[[Any], tuple[Endpoint, ...]] = lambda _config: ()
+    """Other places that the form names and a rung dials: a token server."""
     permissions: tuple[Permission, ...] = ()
     spared: Callable[[Any, StepName], Skipped | None] = lambda _config, _step: None
     """Why the ladder's own `resolve` or `connect` does not apply to a config: UDP has no connection to make."""

@@ -22,9 +22,19 @@ class Redactor:
     """Knows the secrets of one climb in every form in which they come back."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if secret for form in _forms(secret)}
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_searched, longest_first)), re.IGNORECASE) if forms else None
+        self._known: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._learn(secrets)
+
+    def add(self, secret: str) -> None:
+        """One more, that came up on the way."""
+        self._learn([secret])
+
+    def _learn(self, secrets: Iterable[str]) -> None:
+        self._known |= {form for secret in secrets if secret for form in _forms(secret)}
+        longest_first = sorted(self._known, key=len, reverse=True)
+        if longest_first:
+            self._pattern = re.compile("|".join(map(_searched, longest_first)), re.IGNORECASE)
 
     def scrub(self, text: str) -> str:
         """The text without any of the secrets."""
