@@ -34,24 +34,24 @@ def step(number: int) -> Step:
     return Step(name=STEPS[number], status="passed", duration_ms=float(number), evidence={"number": number})
 
 
-def progressed(verification_id: UUID, number: int) -> Event:
+def progressed(verification_id: UUID, number: int, *, revision: int | None = 1) -> Event:
     body = VerificationProgressed(
-        verification_id=verification_id, connection_id=uuid4(), revision=1, number=number, step=step(number)
+        verification_id=verification_id, connection_id=uuid4(), revision=revision, number=number, step=step(number)
     )
     return _event(contract.PROGRESSED, verification_id, body, number)
 
 
-def verified(verification_id: UUID, *, steps: int = 6) -> Event:
+def verified(verification_id: UUID, *, steps: int = 6, revision: int | None = 1) -> Event:
     told = tuple(step(number) for number in range(steps))
-    body = Verified(verification_id=verification_id, connection_id=uuid4(), revision=1, kind="tcp", steps=told)
+    body = Verified(verification_id=verification_id, connection_id=uuid4(), revision=revision, kind="tcp", steps=told)
     return _event(contract.VERIFIED, verification_id, body)
 
 
-def failed(verification_id: UUID, *, outcome: str = "failed") -> Event:
+def failed(verification_id: UUID, *, outcome: str = "failed", revision: int | None = 1) -> Event:
     body = VerificationFailed(
         verification_id=verification_id,
         connection_id=uuid4(),
-        revision=1,
+        revision=revision,
         kind="tcp",
         outcome=cast("Any", outcome),
         steps=(step(0),),

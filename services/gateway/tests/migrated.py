@@ -99,6 +99,19 @@ async def add_verification(
     return verification_id
 
 
+async def add_test(
+    connection: asyncpg.Connection, *, requested_at: datetime | None = None, deadline: datetime | None = None
+) -> UUID:
+    """A pending test of unsaved values."""
+    test_id, now = uuid4(), requested_at or datetime.now(UTC)
+    await connection.execute(
+        "insert into connection_tests (id, environment, kind, correlation_id, requested_at, requested_by, deadline) "
+        "values ($1, 'development', 'tcp', 'corr-test-1', $2, 'test', $3)",
+        *(test_id, now, deadline or now + timedelta(minutes=5)),
+    )
+    return test_id
+
+
 async def succeed(connection: asyncpg.Connection, verification_id: UUID) -> None:
     await connection.execute(
         "update verifications set outcome = 'verified', completed_at = clock_timestamp(), "

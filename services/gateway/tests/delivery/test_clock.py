@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 from prometheus_client import CollectorRegistry
-from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
+from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_test, add_verification
 
 from clearline.chassis.clock import SystemClock
 from gateway.clock import Timekeeper, database_time, forgotten_before, pause, retired_before
@@ -113,6 +113,24 @@ async def test_an_end_that_nobody_gave_is_dated_by_the_database(
     async with timekeepers(migrated, None) as (clock,):
         await clock.turn()
     assert await owner.fetchval("select completed_at between requested_at and clock_timestamp() from verifications")
+
+
+async def test_a_test_that_nobody_answered_ends_and_none_outlives_its_hour(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    test_id = await add_test(owner, requested_at=NOW)
+    await owner.execute("insert into connection_test_steps values ($1, 0, 'resolve', 'passed', 1)", test_id)
+    for minutes, outcome in ((5, "pending"), (7, "failed"), (59, "failed")):
+        async with timekeepers(migrated, NOW + timedelta(minutes=minutes)) as (clock,):
+            await clock.turn()
+        assert await owner.fetchval("select outcome from connection_tests") == outcome
+    failure = await owner.fetchval("select failure from connection_tests where operator_detail is not null")
+    assert failure["code"] == "VERIFICATION_OVERDUE"
+    async with timekeepers(migrated, NOW + timedelta(minutes=61)) as (clock,):
+        await clock.turn()
+    assert await owner.fetchval(
+        "select not exists (select from connection_tests) and not exists (select from connection_test_steps)"
+    )
 
 
 async def test_three_gateways_share_what_is_due_and_do_it_once(
