@@ -101,6 +101,7 @@ class FakeGateway:
             "staged_revision": None,
             "verification": verification("pending", 0),
             "last_verified_at": None,
+            "version": 1,
             **more,
         }
         self.connections[one["id"]] = one
@@ -128,8 +129,11 @@ class FakeGateway:
                 return _page([c for c in self.connections.values() if wanted.items() <= c.items()], query)
             case "POST", ["connections"]:
                 body = json.loads(request.content)
-                kept = {key: body[key] for key in ("name", "environment", "kind", "config")}
-                return httpx2.Response(201, json=self.add(**kept), headers={"etag": '"1"'})
+                kept = {
+                    key: body[key] for key in ("name", "environment", "kind", "config", "owner", "beat") if key in body
+                }
+                one = self.add(**kept, credentials={name: self._stored() for name in body.get("credentials", {})})
+                return httpx2.Response(201, json=one, headers={"etag": '"1"'})
             case "GET", ["connections", _, "verifications", "v1"]:
                 seen = self.script.pop(0) if len(self.script) > 1 else self.script[0]
                 if isinstance(seen, Exception):
@@ -156,17 +160,30 @@ class FakeGateway:
     def _on_one(self, request: httpx2.Request, one: dict[str, Any], act: list[str]) -> httpx2.Response:
         match request.method, act:
             case "PUT", []:
-                if request.headers.get("if-match") != '"1"':
+                if request.headers.get("if-match") != f'"{one["version"]}"':
                     return problem(412, "CONNECTION_CHANGED", "Somebody else changed this connection.")
-                one |= {"config": json.loads(request.content)["config"], "revision": 2}
-                return httpx2.Response(200, json=one, headers={"etag": '"2"'})
+                self._edit(one, json.loads(request.content))
             case "DELETE", []:
                 return httpx2.Response(202, json=one | {"lifecycle": "retired"})
             case "POST", ["activate"]:
                 one |= {"lifecycle": "active", "live_revision": one["revision"]}
             case "POST", ["deactivate"]:
                 one |= {"lifecycle": "inactive", "live_revision": None}
-        return httpx2.Response(200, json=deepcopy(one), headers={"etag": '"1"'})
+        return httpx2.Response(200, json=deepcopy(one), headers={"etag": f'"{one["version"]}"'})
+
+    def _edit(self, one: dict[str, Any], body: dict[str, Any]) -> None:
+        """New config or any secret makes a revision; what is left out stays."""
+        secrets = body.get("credentials", {})
+        if secrets or body["config"] != one["config"]:
+            one |= {"revision": one["revision"] + 1, "verification": verification("pending", 0)}
+            one["staged_revision"] = one["revision"] if one["live_revision"] else None
+        kept = {name: stored for name, stored in one["credentials"].items() if name not in secrets}
+        fresh = {name: self._stored() for name, secret in secrets.items() if secret is not None}
+        one |= {key: body[key] for key in ("name", "owner", "config", "beat") if key in body}
+        one |= {"credentials": kept | fresh, "version": one["version"] + 1}
+
+    def _stored(self) -> dict[str, Any]:
+        return {"stored": True, "changed_at": self.date.isoformat()}
 
 
 def _page(items: list[Any], query: httpx2.QueryParams) -> httpx2.Response:

@@ -101,6 +101,8 @@ class Connection(Answer, frozen=True, kw_only=True):
     last_verified_at: datetime | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    version: int | None = None
+    """The ETag without its quotes."""
 
     @property
     def label(self) -> str:

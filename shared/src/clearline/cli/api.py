@@ -1,6 +1,6 @@
 """The gateway's HTTP API as the commands use it: every answer is JSON or one of three errors for people."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -21,6 +21,10 @@ TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 """The gateway's own limits are shorter; without an answer after this it has none."""
 PAGE = 100
 MAX_PAGES = 1000
+TOO_MANY = 429
+SHORTEST_PAUSE = 0.2
+MAX_WAITED = 300.0
+"""Seconds that one request waits in all for its turn under a rate limit, where the command waits at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,12 @@ class Api:
             transport=transport,
             trust_env=not _is_loopback(target.url),  # a proxy of the environment cannot reach this machine's loopback
         )
+
+        self._sleep: Callable[[float], None] | None = None
+
+    def wait_when_limited(self, sleep: Callable[[float], None]) -> None:
+        """From now on wait as long as a 429 says and send again, instead of ending the command with it."""
+        self._sleep = sleep
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -105,6 +115,27 @@ class Api:
         accepted: tuple[int, ...] = (),
     ) -> Reply:
         """Send one request. A status in `accepted` is a good answer too, for example a body that says `not ready`."""
+        waited = 0.0
+        while True:
+            try:
+                return self._send(method, path, query=query, body=body, headers=headers, accepted=accepted)
+            except RefusedError as refused:
+                pause = max(refused.problem.retry_after_seconds or SHORTEST_PAUSE, SHORTEST_PAUSE)
+                if refused.problem.status != TOO_MANY or self._sleep is None or waited + pause > MAX_WAITED:
+                    raise
+                self._sleep(pause)
+                waited += pause
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        accepted: tuple[int, ...],
+    ) -> Reply:
         try:
             response = self._client.request(method, path, params=query, json=body, headers=headers)
         except httpx2.TransportError as error:
@@ -134,6 +165,8 @@ class Api:
             problem = msgspec.convert(content, Problem, strict=False)
         except msgspec.ValidationError:
             return self._stranger(response.status_code)
+        if problem.retry_after_seconds is None and (header := response.headers.get("retry-after", "")).isdecimal():
+            problem = msgspec.structs.replace(problem, retry_after_seconds=float(header))
         if not problem.correlation_id:
             reference = response.headers.get("x-correlation-id")
             problem = msgspec.structs.replace(problem, correlation_id=reference)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from clearline.cli.commands import checking, connections, doctor, kinds, lifecycle, tokens, verifying, version
+from clearline.cli.commands import applying, checking, connections, doctor, kinds, lifecycle, tokens, verifying, version
 
 app = typer.Typer(
     name="clearline",
@@ -29,6 +29,7 @@ def clearline(
 
 
 app.command()(checking.check)
+app.command()(applying.apply)
 app.add_typer(connections.app, name="connections")
 app.command()(verifying.verify)
 app.command()(lifecycle.activate)

@@ -11,6 +11,7 @@ from clearline.contracts.connection import ENVIRONMENTS
 
 if TYPE_CHECKING:
     from clearline.cli.api import Api
+    from clearline.cli.declared.declaration import Declared
 
 
 def find(api: "Api", name: str) -> Connection:
@@ -37,6 +38,15 @@ def find(api: "Api", name: str) -> Connection:
                 f"{len(fitting)} connections are called {name}.",
                 *(f"Name it {one.argument} (id {one.id})" for one in fitting),
             )
+
+
+def find_declared(api: "Api", item: "Declared") -> Connection | None:
+    """The connection that a file declares, with the version that an edit has to name; None where there is none yet."""
+    for candidate in api.items("/connections", environment=item.environment, name=item.name):
+        found = read(Connection, candidate)
+        if (found.environment, found.name) == (item.environment, item.name) and found.lifecycle != "retired":
+            return found
+    return None
 
 
 def _as_id(name: str) -> UUID | None:

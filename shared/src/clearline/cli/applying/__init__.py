@@ -1,0 +1,1 @@
+"""`clearline apply`: what differs between files and gateway (`difference`), and one item at a time made so (`turn`)."""
