@@ -106,6 +106,7 @@ class LiveRevision(Answer):
     config: dict[str, Any]
     credentials: dict[str, StoredCredential]
     verification: VerificationAnswer | None
+    verified_until: datetime | None = Field(default=None, description="As above, of the live revision.")
 
 
 class ConnectionAnswer(Answer):
@@ -125,7 +126,10 @@ class ConnectionAnswer(Answer):
     live_revision: int | None
     staged_revision: int | None
     last_live_revision: int | None = Field(description="May be activated again by its number.")
-    verification: VerificationAnswer | None
+    verification: VerificationAnswer | None = Field(description="The newest: pending while a renewal runs, too.")
+    verified_until: datetime | None = Field(
+        description="Until when this revision's newest success holds, whatever a later verification found."
+    )
     live: LiveRevision | None = Field(default=None, description="Only where it differs from the newest revision.")
     last_verified_at: datetime | None
     created_at: datetime

@@ -25,12 +25,14 @@ async def connection_objects(reading: Reading, rows: Sequence[Row]) -> list[Json
     newest = await fetch(sql("newest_verifications_of"), ids, numbers)
     shown = await verification_objects(reading, newest)
     verifications = {_pair(row): shown[row["id"]] for row in newest}
+    until = {_pair(row): row["until"] for row in await fetch(sql("verified_until_of"), ids, numbers)}
     last = {row["connection_id"]: row["at"] for row in await fetch(sql("last_verified_of"), list({*ids}))}
     contents = {
         pair: {
             "config": configs.get(pair, {}),
             "credentials": secrets[pair],
             "verification": verifications.get(pair),
+            "verified_until": until.get(pair),
         }
         for pair in pairs
     }

@@ -1,0 +1,55 @@
+"""`Prefer: wait`: many who wait leave room for everybody else, and each gets the end when it comes."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from services.gateway.tests.api_stand import ApiStand
+from tests.harness.waiting import until
+
+pytestmark = pytest.mark.integration
+WAITERS = 200
+
+
+async def test_two_hundred_waiters_keep_nobody_from_an_answer(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    body = (await client.post("/connections", json=tcp_draft())).json()
+    url = f"/connections/{body['id']}"
+    wish = {"prefer": "wait=30"}
+    waiting = [asyncio.create_task(client.post(f"{url}/verify", headers=wish)) for _ in range(WAITERS)]
+    begun, others = time.monotonic(), 0
+    while time.monotonic() - begun < 2:
+        answer = await client.get(url)
+        assert answer.status_code == 200, answer.text
+        others += 1
+    assert others > 10
+    assert not any(each.done() for each in waiting)
+    await stand.end_verification(body["verification"]["id"])
+    answers = await asyncio.wait_for(asyncio.gather(*waiting), 20)
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.json()["verification"]["status"] for answer in answers} == {"verified"}
+
+
+async def test_each_waiter_gets_its_own_end(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    draft = {name: value for name, value in tcp_draft().items() if name != "name"}
+    first, second = [
+        asyncio.create_task(client.post("/connections:test", json=draft, headers={"prefer": "wait=30"}))
+        for _ in range(2)
+    ]
+
+    async def both_wait() -> bool:
+        return bool(await stand.owner.fetchval("select count(*) = 2 from connection_tests"))
+
+    await until(both_wait, within=10)
+    ended = await stand.owner.fetchval("select id from connection_tests limit 1")
+    await stand.end_test(str(ended), "failed")
+    done, pending = await asyncio.wait({first, second}, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    assert len(pending) == 1
+    [told] = [task.result().json() for task in done]
+    assert (told["test_id"], told["test"]["status"]) == (str(ended), "failed")
+    assert told["test"]["failure"]["operator_detail"] is None
+    left = await stand.owner.fetchval("select id from connection_tests where outcome = 'pending'")
+    await stand.end_test(str(left))
+    assert (await asyncio.wait_for(pending.pop(), 10)).json()["test"]["status"] == "verified"
