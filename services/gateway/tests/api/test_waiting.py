@@ -2,17 +2,30 @@
 
 import asyncio
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 from services.gateway.tests.api_stand import ApiStand
 from tests.harness.waiting import until
 
+from gateway.commands.desk import Desk
+
 pytestmark = pytest.mark.integration
 WAITERS = 200
 
 
-async def test_two_hundred_waiters_keep_nobody_from_an_answer(stand: ApiStand, tcp_draft: Any) -> None:
+async def test_two_hundred_waiters_keep_nobody_from_an_answer(
+    stand: ApiStand, tcp_draft: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Counter[str]()
+    ask = Desk.ask
+
+    async def counted(self: Desk, caller: Any, question: Any) -> Any:
+        asked[type(question).__name__] += 1
+        return await ask(self, caller, question)
+
+    monkeypatch.setattr(Desk, "ask", counted)
     client = await stand.client_of("operator")
     body = (await client.post("/connections", json=tcp_draft())).json()
     url = f"/connections/{body['id']}"
@@ -25,6 +38,7 @@ async def test_two_hundred_waiters_keep_nobody_from_an_answer(stand: ApiStand, t
         others += 1
     assert others > 10
     assert not any(each.done() for each in waiting)
+    assert asked["VerificationById"] == 0, "who waits asks nothing of the pool that others need"
     await stand.end_verification(body["verification"]["id"])
     answers = await asyncio.wait_for(asyncio.gather(*waiting), 20)
     assert {answer.status_code for answer in answers} == {202}
