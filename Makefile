@@ -17,7 +17,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP
 export CLEARLINE_PORT_BASE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs reset doctor test test-unit test-integration test-e2e test-browser faults bench check
+.PHONY: help setup up down status logs restart sealing-key reset doctor test test-unit test-integration test-e2e test-browser faults bench check
 
 help: ## this list
 	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<18}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
@@ -36,6 +36,12 @@ status: ## one line per process: pid, state, port, memory, last error
 
 logs: setup ## follow the logs; SERVICE=gateway for one
 	@$(STACK) logs $(SERVICE)
+
+restart: setup ## start one process anew, SERVICE=verifier for example
+	@$(STACK) restart $(SERVICE)
+
+sealing-key: setup ## a new key for stored credentials; then `clearline keys rotate`
+	@$(STACK) new-sealing-key
 
 reset: setup ## stop and delete .clearline/; asks, FORCE=1 does not
 	@$(STACK) reset $(if $(FORCE),--force)

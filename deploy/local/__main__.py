@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from deploy.local import down, status, steps, up
+from deploy.local import down, restart, status, steps, up
 from deploy.local.jars import JarMismatchError, UnknownPlatformError
 from deploy.local.places import Places
 from deploy.local.ports import PortError
@@ -16,7 +16,7 @@ from deploy.local.supervisor import LockHeldError, supervise
 
 _TOLD = (
     up.StartError, down.StopError, PortError, PreparationError, JarMismatchError, UnknownPlatformError, InitdbError,
-    status.UnknownServiceError, steps.TokenError, LockHeldError,
+    status.UnknownServiceError, steps.TokenError, LockHeldError, restart.RestartError,
 )  # fmt: skip
 
 
@@ -30,6 +30,8 @@ def _commands(places: Places, arguments: list[str]) -> dict[str, Callable[[], ob
         "down": lambda: down.down(places, _say),
         "status": lambda: sys.exit(0 if status.status(places, _say) else 1),
         "logs": lambda: status.follow(places, arguments[0] if arguments else ""),
+        "restart": lambda: restart.restart(places, arguments[0] if arguments else "", _say),
+        "new-sealing-key": lambda: restart.new_sealing_key(places, _say),
         "reset": lambda: down.reset(places, _say, force="--force" in arguments),
         "supervise": lambda: supervise(places, lambda: processes(last_stack(places)), Identity.of(os.getpid())),
         "set-passwords": lambda: steps.set_passwords(places),

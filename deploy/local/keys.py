@@ -66,6 +66,21 @@ def ensure_installation_key(places: Places) -> None:
         write_secret(path, secrets.token_urlsafe(32))
 
 
+def add_sealing_key(places: Places) -> tuple[str, str]:
+    """Put a new private key before those that open what is stored; returns its id and its public half."""
+    from clearline.probes.sealing import generate_key_pair, key_id  # noqa: PLC0415 - as above
+
+    path = places.keys / "sealing"
+    private, public = generate_key_pair()
+    write_secret(path, "".join(f"{each}\n" for each in (private, *path.read_text().split())))
+    return key_id(public), public
+
+
+def set_public_key(places: Places, public: str) -> None:
+    """What the gateway seals for from its next start on."""
+    write_secret(places.keys / "sealing.pub", public)
+
+
 def read_env(path: Path) -> dict[str, str]:
     """The variables of `.clearline/env`. What cannot be read is not there: `make up` writes it anew."""
     try:

@@ -20,6 +20,7 @@ from tests.harness.process import ServerProcess
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.settings import KafkaSettings
 from clearline.chassis.topics import provision
+from clearline.contracts.connection import ENVIRONMENTS
 from clearline.contracts.topics import TOPICS
 from clearline.probes.sealing import generate_key_pair
 from gateway.migrate import migrate
@@ -47,7 +48,7 @@ async def installed(folder: Path, kafka: KafkaServer, postgres: PostgresServer) 
     await migrate(postgres.dsn)
     await _set_passwords(postgres.dsn)
     await provision(TOPICS, KafkaSettings(bootstrap_servers=(kafka.bootstrap,)), SystemClock())
-    wish = Wish(name="faults", role="admin", environments=["development"], expires_at=None)
+    wish = Wish(name="faults", role="admin", environments=list(ENVIRONMENTS), expires_at=None)
     _, token = await create(postgres.dsn, wish, token_id=uuid4(), now=datetime.now(UTC))
     private, public = generate_key_pair()
     gateway_settings = {

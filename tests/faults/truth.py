@@ -50,18 +50,18 @@ async def read_truth(dsn: str, bootstrap: str) -> Truth:
         verifications=[Verification(*row) for row in verifications],
         on_bus=await _states(bootstrap),
         waiting=waiting,
-        dead=len(await _records(bootstrap, DEAD_LETTERS)),
+        dead=len(await records(bootstrap, DEAD_LETTERS)),
     )
 
 
 async def _states(bootstrap: str) -> Mapping[str, Sequence[tuple[int, str]]]:
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for key, value, headers in await _records(bootstrap, CONNECTIONS):
+    for key, value, headers in await records(bootstrap, CONNECTIONS):
         found[key].append((int(headers["ce_sequence"]), json.loads(value)["owner"]))
     return found
 
 
-async def _records(bootstrap: str, topic: Topic) -> list[tuple[str, bytes, dict[str, bytes]]]:
+async def records(bootstrap: str, topic: Topic) -> list[tuple[str, bytes, dict[str, bytes]]]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:

@@ -9,6 +9,8 @@ from deploy.local.places import Places
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, Stack, processes
 
+from clearline.probes import sealing
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
@@ -38,6 +40,19 @@ def test_the_sealing_pair_is_made_once(stack: Stack) -> None:
     keys.ensure_sealing_keys(stack.places)
     assert (stack.places.keys / "sealing").read_text() == private
     assert (stack.places.keys / "sealing.pub").read_text() != private
+
+
+def test_a_new_sealing_key_stands_before_the_old_one_and_is_sealed_for_last(stack: Stack) -> None:
+    keys.ensure_sealing_keys(stack.places)
+    old, old_public = ((stack.places.keys / name).read_text() for name in ("sealing", "sealing.pub"))
+    key_id, public = keys.add_sealing_key(stack.places)
+    assert (stack.places.keys / "sealing.pub").read_text() == old_public, "not before a verifier can open it"
+    keys.set_public_key(stack.places, public)
+    first, second = (stack.places.keys / "sealing").read_text().split()
+    assert (second, sealing.public_of(first), sealing.key_id(public)) == (old, public, key_id)
+    keys.ensure_sealing_keys(stack.places)
+    assert keys.missing_keys(stack.places)[1:] == [], "the next `make up` keeps both"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in stack.places.keys.iterdir()} == {0o600}
 
 
 def test_every_secret_is_for_this_user_alone(stack: Stack) -> None:

@@ -77,9 +77,11 @@ class ApiStand:
             told.append((name, msgspec.json.decode(row["value"]), headers))
         return told
 
-    async def end_verification(self, verification_id: str, outcome: str = "verified", *, valid: str = "1 day") -> None:
+    async def end_verification(
+        self, verification_id: str, outcome: str = "verified", *, valid: str = "1 day", code: str = "AUTH_REJECTED"
+    ) -> None:
         """What the projector does when the verifier has answered."""
-        failure = None if outcome == "verified" else FAILURE
+        failure = None if outcome == "verified" else FAILURE | {"code": code}
         await self.owner.execute(
             "update verifications set outcome = $2, completed_at = clock_timestamp(), failure = $3, "
             "expires_at = case when $2 = 'verified' then clock_timestamp() + $4::text::interval end where id = $1",

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
-from shared.tests.cli.fake_gateway import Clearline, FakeGateway
+from shared.tests.cli.fake_gateway import Clearline, FakeGateway, problem
 
 from clearline.cli.clock_skew import Sighting, certain_skew
 from clearline.cli.expiry import expiry
@@ -127,3 +127,17 @@ def test_an_expiry_that_is_no_time_ahead_is_refused(clearline: Clearline, gatewa
 
 def test_an_expiry_may_be_a_time() -> None:
     assert expiry("2027-01-31T00:00:00Z", NOW) == datetime(2027, 1, 31, tzinfo=UTC)
+
+
+def test_keys_that_do_not_open_are_told_and_only_to_whoever_may_mend_it(
+    clearline: Clearline, gateway: FakeGateway
+) -> None:
+    lost = {"key_id": "2222222222222222", "unreadable": 3}
+    body = {"items": [lost], "envelopes_left": 3, "rotation": {"status": "finished"}}
+    gateway.answers["GET", "/api/v1/keys"] = lambda _: httpx2.Response(200, json=body)
+    result = clearline("doctor")
+    assert result.code == 1
+    assert "3 connections have credentials under key 2222222222222222" in result.out
+    assert "3 credentials are sealed for other keys" in result.out
+    gateway.answers["GET", "/api/v1/keys"] = lambda _: problem(403, "NOT_ALLOWED", "Not you.")
+    assert clearline("doctor").code == 0

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.gateway.tests.api_stand import ApiStand
-from services.gateway.tests.migrated import add_connection
+from services.gateway.tests.migrated import add_connection, add_verification
 
 from gateway.queries.sealing_keys import REQUESTS_KEPT
 
@@ -27,6 +27,25 @@ async def test_keys_and_a_rotation_are_told_and_asking_twice_begins_one(stand: A
     assert [tuple(row) for row in actions] == [("keys.rotation_requested", "key_rotation", None)]
     shown = (await admin.get("/audit", params={"action": "keys.rotation_requested"})).json()["items"]
     assert shown[0]["before"] == {"envelopes": {"k1": 1}}
+
+
+async def test_what_a_verification_could_not_open_is_told_until_it_opens(stand: ApiStand) -> None:
+    connection_id = await add_connection(stand.owner)
+    admin = await stand.client_of("admin")
+
+    async def unreadable() -> int:
+        [key] = [each for each in (await admin.get("/keys")).json()["items"] if each["key_id"] == "k1"]
+        return int(key["unreadable"])
+
+    assert await unreadable() == 0
+    failed = await add_verification(stand.owner, connection_id)
+    await stand.end_verification(str(failed), "failed")
+    assert await unreadable() == 0, "it failed for another reason"
+    lost = await add_verification(stand.owner, connection_id)
+    await stand.end_verification(str(lost), "failed", code="CREDENTIALS_UNREADABLE")
+    assert await unreadable() == 1
+    await stand.end_verification(str(await add_verification(stand.owner, connection_id)))
+    assert await unreadable() == 0
 
 
 async def test_nothing_to_do_begins_nothing(stand: ApiStand) -> None:

@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from clearline.cli.commands import applying, checking, connections, doctor, kinds, lifecycle, tokens, verifying, version
+from clearline.cli.commands import (
+    applying,
+    checking,
+    connections,
+    doctor,
+    keys,
+    kinds,
+    lifecycle,
+    tokens,
+    verifying,
+    version,
+)
 
 app = typer.Typer(
     name="clearline",
@@ -36,5 +47,6 @@ app.command()(lifecycle.activate)
 app.command()(lifecycle.deactivate)
 app.command()(kinds.kinds)
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(keys.app, name="keys")
 app.command()(doctor.doctor)
 app.command()(version.version)

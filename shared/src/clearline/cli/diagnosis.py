@@ -66,6 +66,26 @@ def of_token(session: Mapping[str, Any]) -> Finding:
     )
 
 
+def of_keys(body: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether all that is stored can be opened, and is sealed for the current key."""
+    for key in body.get("items") or []:
+        if key.get("unreadable"):
+            yield Finding(
+                subject="sealing keys",
+                level=Level.BROKEN,
+                told=f"{key['unreadable']} connections have credentials under key {key['key_id']} that do not open.",
+                mend=("See which, and why: clearline keys status", "How to mend it: docs/guides/sealing-keys.md"),
+            )
+    left, running = body.get("envelopes_left", 0), (body.get("rotation") or {}).get("status") == "running"
+    if left and not running:
+        yield Finding(
+            subject="sealing keys",
+            level=Level.WARNING,
+            told=f"{left} credentials are sealed for other keys than the current one.",
+            mend=("clearline keys rotate --wait",),
+        )
+
+
 def of_readiness(body: Mapping[str, Any], *, ready: bool) -> Iterator[Finding]:
     """The gateway's own checks. One that fails while the gateway is ready is a warning."""
     yield Finding(

@@ -31,6 +31,8 @@ create table reseals (
   constraint failure_explains check ((outcome = 'failed') = (failure is not null))
 );
 create index reseals_by_rotation on reseals (rotation_id, outcome);
+create index verifications_unreadable on verifications (connection_id, revision)
+  where failure ->> 'code' = 'CREDENTIALS_UNREADABLE';  -- a handful at worst
 create index reseals_pending on reseals (requested_at) where outcome = 'pending';
 
 grant select, insert on key_rotations to clearline_admin;
@@ -81,13 +83,21 @@ create function sealing_key_census()
   with stored as (
     select c.key_id, count(*) as envelopes, count(distinct c.connection_id) as connections, min(c.changed_at) as oldest_at
       from public.connection_credentials c group by c.key_id
-  ), lost as (
-    select r.failure ->> 'key_id' as key_id, count(*) as unreadable
+  ), unreadable as (
+    select r.connection_id, r.failure ->> 'key_id' as key_id
       from public.reseals r
      where r.outcome = 'failed' and r.failure ->> 'code' = 'CREDENTIALS_UNREADABLE'
        and exists (select from public.connection_credentials c
                     where c.connection_id = r.connection_id and c.key_id = r.failure ->> 'key_id')
-     group by 1
+    union
+    select c.connection_id, c.key_id
+      from public.verifications v
+      join public.connection_credentials c on c.connection_id = v.connection_id and c.revision = v.revision
+     where v.failure ->> 'code' = 'CREDENTIALS_UNREADABLE'
+       and not exists (select from public.verifications w
+                        where w.connection_id = v.connection_id and w.revision = v.revision and w.completed_at > v.completed_at)
+  ), lost as (
+    select u.key_id, count(*) as unreadable from unreadable u group by u.key_id
   )
   select key_id, coalesce(s.envelopes, 0), coalesce(s.connections, 0), s.oldest_at, k.first_named_at, k.last_named_at,
          coalesce(l.unreadable, 0),

@@ -15,7 +15,7 @@ from clearline.cli.session import Session, session
 from clearline.cli.surroundings import OutputForm
 from clearline.cli.versions import installed_version
 
-NOT_READY = 503
+NOT_READY, FORBIDDEN, NOT_FOUND = 503, 403, 404
 GLYPHS = {Level.FINE: "passed", Level.WARNING: "warning", Level.BROKEN: "failed"}
 
 
@@ -61,11 +61,18 @@ class _Examination:
         subject = "token"
         try:
             yield diagnosis.of_token(self._ask("/api/v1/session")[1])
+            yield from self._keys()
             subject = "versions"
             _, about = self._ask("/api/v1/version")
             yield diagnosis.of_versions(installed_version(), str(about.get("version", "unknown")))
         except CommandError as error:
             yield _broken(subject, error)
+
+    def _keys(self) -> Iterator[Finding]:
+        """What is sealed for which key: for admins, and for gateways that know of it."""
+        status, body = self._ask("/api/v1/keys", FORBIDDEN, NOT_FOUND)
+        if status not in (FORBIDDEN, NOT_FOUND):
+            yield from diagnosis.of_keys(body)
 
     def _ask(self, path: str, *accepted: int) -> tuple[int, Any]:
         now = self._opened.surroundings.now
