@@ -115,6 +115,15 @@ class Connection(Answer, frozen=True, kw_only=True):
         return shlex.quote(self.label)
 
 
+class TestStarted(Answer, frozen=True, kw_only=True):
+    """A test of unsaved values was asked for."""
+
+    __test__ = False  # no test case, whatever its name
+
+    test_id: str
+    correlation_id: str | None = None
+
+
 class VerificationQueued(Answer, frozen=True, kw_only=True):
     """A verification was asked for."""
 

@@ -9,6 +9,7 @@ from clearline.cli.commands import (
     checking,
     connections,
     doctor,
+    exporting,
     keys,
     kinds,
     lifecycle,
@@ -41,6 +42,7 @@ def clearline(
 
 app.command()(checking.check)
 app.command()(applying.apply)
+app.command()(exporting.export)
 app.add_typer(connections.app, name="connections")
 app.command()(verifying.verify)
 app.command()(lifecycle.activate)

@@ -51,6 +51,8 @@ def trouble_lines(outcomes: Sequence[Outcome]) -> Iterator[Line]:
             yield from error_lines(one.problem)
         elif one.status == "failed" and one.failure is not None:
             yield from failure_lines(one.failure, one.verification.correlation_id if one.verification else None)
+            if (one.failure.field or "").removeprefix("/credentials/") in one.plan.unknown:
+                yield Line("The stored secret was tried. Where the file's is newer: --replace-credentials", indent=2)
         elif one.status == "failed":
             yield Line("Not activated: its verification ended without proof. Apply again.", glyph="failed")
         elif one.status == "pending":
@@ -71,9 +73,16 @@ def summary(outcomes: Sequence[Outcome], *, dry_run: bool) -> Line:
     return Line(f"{told}{' (dry run: nothing was changed)' if dry_run else ''}", "bold", glyph=glyph)
 
 
-def uncompared(outcomes: Sequence[Outcome]) -> int:
-    """How many stored secrets nobody could compare with the files'."""
-    return sum(len(one.plan.unknown) for one in outcomes)
+def uncompared(outcomes: Sequence[Outcome]) -> str | None:
+    """What is said where stored secrets could not be compared with the files'."""
+    count = sum(len(one.plan.unknown) for one in outcomes)
+    if not count:
+        return None
+    told = "1 stored credential was" if count == 1 else f"{count} stored credentials were"
+    return (
+        f"{told} left alone: nobody can compare what is stored with the file. "
+        "After a rotation: --replace-credentials, or credentials_after in the file."
+    )
 
 
 def as_json(one: Outcome) -> dict[str, Any]:

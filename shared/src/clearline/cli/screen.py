@@ -68,6 +68,11 @@ class Screen:
         stream.write(plain_json(body, ascii_only=not self.unicode) + "\n")
         stream.flush()
 
+    def raw(self, text: str) -> None:
+        """Print a text that was made for files: nothing in it is folded or replaced."""
+        self._out.file.write(text)
+        self._out.file.flush()
+
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print rows under headers: folded to the width on a terminal, one row a line in a pipe."""
         cells = [[plain(cell) for cell in row] for row in rows]

@@ -78,8 +78,9 @@ def plan(item: Declared, current: Connection | None, *, replace: bool) -> Plan:
 
 def _creation(item: Declared) -> Plan:
     given = _given(item)
-    changes = [Change(f"/config/{name}", None, value) for name, value in item.form.as_json().items()]
+    changes = [Change(f"/config/{name}", None, value) for name, value in item.config.items()]
     changes += [Change(f"/credentials/{name}", None, "given") for name in sorted(given)]
+    changes += [] if item.owner is None else [Change("/owner", None, item.owner)]
     actions = (Action.CREATE, Action.ACTIVATE) if item.active else (Action.CREATE,)
     faults = _missing(item, given)
     return Plan(actions=actions, changes=tuple(changes), sent=given, faults=tuple(faults))

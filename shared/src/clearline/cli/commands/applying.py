@@ -93,8 +93,5 @@ def _show(opened: Session, outcomes: "Sequence[Outcome]", *, dry_run: bool) -> N
         screen.table(apply_view.HEADERS, [apply_view.result_row(one) for one in outcomes])
     for line in (*apply_view.trouble_lines(outcomes), apply_view.summary(outcomes, dry_run=dry_run)):
         screen.line(line)
-    if count := apply_view.uncompared(outcomes):
-        screen.note(
-            f"{count} stored credentials cannot be compared with the files' and were left alone. "
-            "After a rotation: --replace-credentials, or credentials_after in the file."
-        )
+    if told := apply_view.uncompared(outcomes):
+        screen.note(told)

@@ -88,6 +88,30 @@ def retire(
 
 
 @app.command()
+def erase(
+    context: typer.Context,
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The id: a retired connection has lost its name.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    output: Output = OutputForm.TABLE,
+) -> None:
+    """Erase what a retired connection held: config, revisions, evidence. For admins; cannot be undone."""
+    with session(context, output) as opened:
+        found = naming.find(opened.api, identifier)
+        if not yes:
+            if not opened.surroundings.interactive:
+                raise WrongUseError("Erasing cannot be undone and nobody can be asked here.", "Say so with --yes.")
+            question = f"Erase all that {found.label} held? Type its name to go on: "
+            if opened.surroundings.ask(plain(question)).strip() != found.name:
+                raise WrongUseError("Nothing was erased.")
+        answer = opened.api.post(f"/connections/{found.id}:erase")
+        if opened.screen.wants_json:
+            opened.screen.json(answer.body)
+        else:
+            opened.screen.line(f"{found.id} is erased. Its history stays, without contents.")
+
+
+@app.command()
 def history(context: typer.Context, name: Name, *, limit: Limit = 50, output: Output = OutputForm.TABLE) -> None:
     """Show who changed what and when, newest first."""
     with session(context, output) as opened:

@@ -1,11 +1,11 @@
 """`clearline verify`, and the waiting that `connections create` and `edit` share with it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clearline.cli import naming, waiting
-from clearline.cli.answers import Verification, VerificationQueued
+from clearline.cli.answers import Connection, Verification, VerificationQueued
 from clearline.cli.commands.options import DEFAULT_TIMEOUT, Name, Output, Timeout, Wait
 from clearline.cli.ends import ExitCode
 from clearline.cli.reading import read
@@ -23,12 +23,16 @@ def verify(
     *,
     revision: int | None = typer.Option(None, min=1, help="Which revision; the newest if left out."),
     wait: Wait = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the one that is running instead.")] = False,
     timeout: Timeout = DEFAULT_TIMEOUT,
     output: Output = OutputForm.TABLE,
 ) -> None:
     """Prove that a connection works: resolve, connect, tls, authenticate, authorize, exercise."""
     with session(context, output) as opened:
         connection = naming.find(opened.api, name)
+        if cancel:
+            _cancel(opened, connection)
+            return
         body = None if revision is None else {"revision": revision}
         reply = opened.api.post(f"/connections/{connection.id}/verify", body)
         queued = read(VerificationQueued, reply.body)
@@ -56,15 +60,37 @@ def followed(
 ) -> tuple[Verification, dict[str, Any]]:
     """The verification when it has ended or the time is over; its steps are shown as they come."""
     path = f"/connections/{connection_id}/verifications/{verification_id}"
-    if opened.screen.wants_json:
-        return waiting.follow(opened, path, timeout, lambda _seen: None)
     try:
-        with opened.screen.progress("verifying") as progress:
-            seen, body = waiting.follow(opened, path, timeout, lambda seen: progress.show(step_lines(seen)))
-            progress.show([*step_lines(seen), *verdict_lines(seen, correlation_id)], over=True)
+        seen, body = growing(opened, path, correlation_id, timeout, "verifying")
     except KeyboardInterrupt:
         opened.screen.note("The verification goes on. Its result: clearline connections show " + connection_id)
+        opened.screen.note(f"To end it: clearline verify {connection_id} --cancel")
         raise
-    if seen.status == "pending":
+    if seen.status == "pending" and not opened.screen.wants_json:
         opened.screen.note(f"Waited {timeout:g} s. The verification goes on; wait longer with --timeout.")
     return seen, body
+
+
+def growing(
+    opened: "Session", path: str, correlation_id: str | None, timeout: float, doing: str
+) -> tuple[Verification, dict[str, Any]]:
+    """The verification or test at `path` when it has ended or the time is over, its steps shown as they come."""
+    if opened.screen.wants_json:
+        return waiting.follow(opened, path, timeout, lambda _seen: None)
+    with opened.screen.progress(doing) as progress:
+        seen, body = waiting.follow(opened, path, timeout, lambda seen: progress.show(step_lines(seen)))
+        progress.show([*step_lines(seen), *verdict_lines(seen, correlation_id)], over=True)
+    return seen, body
+
+
+def _cancel(opened: "Session", connection: Connection) -> None:
+    """Of the newest revision: the one that `connections show` shows."""
+    running = connection.verification
+    if running is None or running.status != "pending":
+        opened.screen.note(f"No verification of {connection.label} is running.")
+        return
+    reply = opened.api.delete(f"/connections/{connection.id}/verifications/{running.id}")
+    if opened.screen.wants_json:
+        opened.screen.json(reply.body)
+    else:
+        opened.screen.line(f"The verification of {connection.label} is being cancelled.")
