@@ -1,12 +1,9 @@
-import os
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
 import pytest
-import trustme
-from tests.harness.postgres import PostgresServer
 
 from clearline.probes.ladder import Limits
 from clearline.testing.hostile_servers import (
@@ -24,6 +21,11 @@ from clearline.testing.hostile_servers import (
 
 Form = tuple[dict[str, Any], dict[str, str]]
 WRONG = "wr0ng-p4ssword"
+FUNCTIONS = """
+    create function sales.total(integer) returns integer language sql return $1;
+    create function sales.wipe() returns integer language sql return 1;
+    revoke execute on function sales.wipe() from public;
+"""
 
 
 def form(dsn: str, **changed: Any) -> Form:
@@ -53,7 +55,10 @@ async def reader(database: Any) -> AsyncIterator[Form]:
         create schema sales; create table sales.orders(); create table sales.refunds(); create schema hr;
         create table hr.people();
         grant usage on schema sales to {name}; grant select on sales.orders to {name};
+        create sequence sales.numbers; grant usage on sequence sales.numbers to {name};
+        create sequence sales.secret_numbers;
     """)
+    await connection.execute(FUNCTIONS)
     yield form(database.dsn, user=name)[0], {"password": "r3ader"}
     await connection.execute(f"drop owned by {name}; drop role {name}")
     await connection.close()
@@ -64,7 +69,7 @@ async def test_a_real_database_is_verified_step_by_step(database: Any, climbing:
     assert verdict.status == "verified", verdict.failure
     assert statuses(verdict) == ["passed", "passed", "skipped", "passed", "passed", "passed"]
     assert verdict.steps[3].evidence["server_version"]
-    assert verdict.steps[4].evidence == {"granted": [f"CONNECT on {database.name}"]}
+    assert verdict.steps[4].evidence == {"checked": 1, "granted": [f"CONNECT on {database.name}"], "missing": []}
 
 
 async def test_a_rejected_password_is_told_at_its_field_and_nowhere_in_words(database: Any, climbing: Any) -> None:
@@ -83,26 +88,51 @@ async def test_a_missing_database_is_about_authorize(database: Any, climbing: An
 
 async def test_each_permission_is_asked_on_its_own(reader: Form, climbing: Any) -> None:
     config, credentials = reader
-    enough = {"schemas": ["sales"], "tables": ["sales.orders"]}
-    verdict = await climbing("postgres", config | enough, credentials)
+    enough = {"schemas": ["sales"], "tables": ["sales.orders"], "sequences": ["sales.numbers"]}
+    verdict = await climbing("postgres", config | enough | {"functions": ["sales.total(integer)"]}, credentials)
     assert verdict.status == "verified", verdict.failure
-    assert verdict.steps[4].evidence["granted"][1:] == ["USAGE on sales", "SELECT on sales.orders"]
+    assert verdict.steps[4].evidence["granted"][1:] == [
+        "USAGE on sales", "SELECT on sales.orders", "USAGE on sales.numbers", "EXECUTE on sales.total(integer)",
+    ]  # fmt: skip
 
-    for asked, field, permission in (
-        ({"schemas": ["sales", "hr"]}, "/config/schemas/1", "USAGE on hr"),
-        ({"schemas": ["nowhere"]}, "/config/schemas/0", "USAGE on nowhere"),
-        ({"tables": ["sales.orders", "sales.refunds"]}, "/config/tables/1", "SELECT on sales.refunds"),
-        (
-            {"tables": ["sales.orders"], "privileges": ["select", "insert"]},
-            "/config/tables/0",
-            "INSERT on sales.orders",
-        ),
-        ({"tables": ["sales.nothing"]}, "/config/tables/0", "SELECT on sales.nothing"),
-        ({"tables": ["'; drop table sales.orders; --"]}, "/config/tables/0", "SELECT on"),
-    ):
-        verdict = await climbing("postgres", config | asked, credentials)
-        assert found(verdict) == ("PERMISSION_MISSING", "authorize", field)
-        assert permission in verdict.failure.message + verdict.failure.operator_detail
+
+@pytest.mark.parametrize(
+    ("asked", "field", "permission"),
+    [
+        ({"database_privileges": ["connect", "create"]}, "database_privileges", "CREATE on test_"),
+        ({"schemas": ["sales", "hr"]}, "schemas/1", "USAGE on hr"),
+        ({"schemas": ["sales"], "schema_privileges": ["usage", "create"]}, "schemas/0", "CREATE on sales"),
+        ({"schemas": ["nowhere"]}, "schemas/0", "USAGE on nowhere"),
+        ({"tables": ["sales.orders", "sales.refunds"]}, "tables/1", "SELECT on sales.refunds"),
+        ({"tables": ["sales.orders"], "privileges": ["select", "insert"]}, "tables/0", "INSERT on sales.orders"),
+        ({"tables": ["sales.nothing"]}, "tables/0", "SELECT on sales.nothing"),
+        ({"tables": ["'; drop table sales.orders; --"]}, "tables/0", "SELECT on"),
+        ({"sequences": ["sales.secret_numbers"]}, "sequences/0", "USAGE on sales.secret_numbers"),
+        ({"sequences": ["sales.orders"]}, "sequences/0", "USAGE on sales.orders"),
+        ({"functions": ["sales.wipe()"]}, "functions/0", "EXECUTE on sales.wipe()"),
+        ({"functions": ["sales.total"]}, "functions/0", "EXECUTE on sales.total"),
+    ],
+)
+async def test_a_permission_that_is_missing_is_named_with_its_field(
+    reader: Form, climbing: Any, asked: dict[str, Any], field: str, permission: str
+) -> None:
+    config, credentials = reader
+    verdict = await climbing("postgres", config | asked, credentials)
+    assert found(verdict) == ("PERMISSION_MISSING", "authorize", f"/config/{field}")
+    assert permission in verdict.failure.message + verdict.failure.operator_detail
+    assert len(verdict.steps[4].evidence["missing"]) == 1
+
+
+async def test_all_that_is_missing_is_listed(reader: Form, climbing: Any) -> None:
+    config, credentials = reader
+    asked = {"schemas": ["hr", "sales"], "tables": ["sales.orders", "bad name(", "sales.refunds"]}
+    verdict = await climbing("postgres", config | asked, credentials)
+    assert found(verdict) == ("PERMISSION_MISSING", "authorize", "/config/schemas/0")
+    evidence = verdict.steps[4].evidence
+    assert evidence["missing"] == ["USAGE on hr", "SELECT on bad name(", "SELECT on sales.refunds"]
+    assert evidence["granted"][1:] == ["USAGE on sales", "SELECT on sales.orders"]
+    assert (evidence["checked"], len(evidence["granted"])) == (6, 3)
+    assert "SELECT on sales.refunds" in verdict.failure.operator_detail
 
 
 async def test_a_table_in_a_schema_that_is_closed_is_a_missing_permission(reader: Form, climbing: Any) -> None:
@@ -167,73 +197,3 @@ async def test_a_silent_login_ends_at_the_deadline(climbing: Any) -> None:
         config = {"host": "127.0.0.1", "port": server.port, "database": "d", "user": "u", "tls": "disable"}
         verdict = await climbing("postgres", config, {"password": WRONG}, limits=Limits(step_seconds=0.3))
     assert found(verdict)[:2] == ("RESPONSE_TIMEOUT", "authenticate")
-
-
-@pytest.fixture(scope="module")
-async def authority(own_postgres: PostgresServer) -> trustme.CA:
-    """Makes the module's own server speak TLS, with a certificate for localhost alone."""
-    made = trustme.CA()
-    certificate = made.issue_cert("localhost")
-    data = own_postgres.cluster.data
-    for name, text in (
-        ("server.crt", certificate.cert_chain_pems[0].bytes()),
-        ("server.key", certificate.private_key_pem.bytes()),
-    ):
-        path = data / name
-        path.write_bytes(text)
-        path.chmod(0o600)
-        os.chown(path, data.stat().st_uid, data.stat().st_gid)
-    connection = await asyncpg.connect(own_postgres.dsn)
-    await connection.execute("alter system set ssl = on")
-    await connection.execute("select pg_reload_conf()")
-    await connection.close()
-    await own_postgres.restart()
-    return made
-
-
-async def test_encryption_is_used_as_the_config_says(
-    own_postgres: PostgresServer, authority: trustme.CA, climbing: Any
-) -> None:
-    trusted = {"ca_certificate": authority.cert_pem.bytes().decode()}
-    for changed, passed, verified in (
-        ({"tls": "disable"}, "skipped", None),
-        ({"tls": "prefer"}, "passed", False),
-        ({"tls": "require"}, "passed", False),
-        ({"tls": "verify-full", "host": "localhost", **trusted}, "passed", True),
-    ):
-        verdict = await climbing("postgres", *form(own_postgres.dsn, **changed))
-        assert verdict.status == "verified", verdict.failure
-        assert verdict.steps[2].status == passed
-        assert verdict.steps[2].evidence.get("verified") is verified
-
-
-async def test_a_wrong_certificate_stops_before_the_password_is_sent(
-    own_postgres: PostgresServer, authority: trustme.CA, climbing: Any
-) -> None:
-    trusted = {"ca_certificate": authority.cert_pem.bytes().decode()}
-    for changed, code in (
-        ({"tls": "verify-full", **trusted}, "TLS_WRONG_HOST"),
-        ({"tls": "verify-full", "host": "localhost"}, "TLS_UNKNOWN_AUTHORITY"),
-    ):
-        verdict = await climbing("postgres", *form(own_postgres.dsn, **changed))
-        assert found(verdict)[:2] == (code, "tls")
-        assert statuses(verdict)[3] == "skipped"
-
-
-async def test_a_server_that_wants_encryption_is_told_at_the_right_field(
-    own_postgres: PostgresServer, authority: trustme.CA, climbing: Any
-) -> None:
-    assert authority.cert_pem.bytes()
-    hba = own_postgres.cluster.data / "pg_hba.conf"
-    before = hba.read_text()
-    hba.write_text("hostnossl all limited all reject\n" + before)
-    connection = await asyncpg.connect(own_postgres.dsn)
-    await connection.execute("create role limited login password 'l'")
-    await connection.execute("select pg_reload_conf()")
-    await connection.close()
-    config, _ = form(own_postgres.dsn, user="limited", tls="disable")
-    verdict = await climbing("postgres", config, {"password": "l"})
-    encrypted = await climbing("postgres", config | {"tls": "require"}, {"password": "l"})
-    hba.write_text(before)
-    assert found(verdict) == ("AUTH_REJECTED", "authenticate", "/config/tls")
-    assert encrypted.status == "verified", encrypted.failure  # the login itself went through TLS

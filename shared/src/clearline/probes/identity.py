@@ -43,6 +43,9 @@ def tls_conflicts(config: Any, credentials: Credentials, now: datetime | None) -
     """What is wrong with the two together; the time, where it is known, ends a certificate."""
     if not config.client_certificate:
         return
+    if getattr(config, "tls", None) == "disable":
+        detail = "Is of no use without encryption; choose another mode, or take it out."
+        yield FieldError("/config/client_certificate", "FIELD_UNKNOWN", detail)
     from cryptography import x509  # noqa: PLC0415 - only where a client certificate is in use
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 

@@ -2,87 +2,20 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
-from clearline.contracts.verification import StepName
-from clearline.probes.addresses import canonical_host
-from clearline.probes.fields import Certificates, ClientCertificates, Host, Line, Port, PrivateKey, Secret
 from clearline.probes.handshake import open_streams, shake_hands
 from clearline.probes.negotiation import Streams
-from clearline.probes.probe import Climb, Credentials, Endpoint, Evidence, Form, Kind, Permission, Skipped, StepFailed
-from clearline.probes.trust import authorities_digest, context_of, tls_allowed, tls_conflicts, tls_required
+from clearline.probes.postgres_answers import explain
+from clearline.probes.postgres_form import PostgresConfig, PostgresCredentials, destination, endpoint
+from clearline.probes.probe import Climb, Evidence, Kind, Permission, Skipped, StepFailed
+from clearline.probes.trust import context_of, tls_allowed, tls_conflicts, tls_required
 
 if TYPE_CHECKING:
     from asyncpg import Connection
+
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """https://www.postgresql.org/docs/current/protocol-message-formats.html, SSLRequest."""
-
-_SCHEMA_USAGE = "select has_schema_privilege(to_regnamespace($1), 'USAGE')"
-_TABLE_PRIVILEGE = "select has_table_privilege(to_regclass($1), $2)"
-"""Both answer null where there is no such schema or table."""
-
-_ANSWERS: Mapping[str, tuple[str, str, StepName | None]] = {
-    "28P01": ("AUTH_REJECTED", "/credentials/password", None),
-    "28000": ("AUTH_REJECTED", "/config/user", None),  # no such role, or no entry of pg_hba.conf fits
-    "3D000": ("DATABASE_MISSING", "/config/database", "authorize"),
-    "42501": ("PERMISSION_MISSING", "/config/user", "authorize"),
-    "42": ("PERMISSION_MISSING", "/config/tables", "authorize"),  # a name that is none, in what the config lists
-    "53": ("SERVER_UNAVAILABLE", "/config/host", None),  # out of connections, memory or disk
-    "57": ("SERVER_UNAVAILABLE", "/config/host", None),  # starting up, shutting down
-    "08": ("SERVER_CLOSED", "/config/port", None),
-    "": ("PROTOCOL_MISMATCH", "/config/port", None),
-}
-"""PostgreSQL's error codes (appendix A) or their classes → code, field, and the rung they are about."""
-
-
-class PostgresConfig(Form):
-    """Where the database is and what it must allow."""
-
-    host: Annotated[Host, Field(description="Name or address of the database server.")]
-    port: Annotated[Port, Field(description="Port of the database server.")] = 5432
-    database: Annotated[Line, Field(title="Database", max_length=63, examples=["warehouse"])]
-    user: Annotated[Line, Field(title="User", max_length=63, examples=["clearline"])]
-    tls: Annotated[
-        Literal["disable", "prefer", "require", "verify-full"],
-        Field(
-            title="Encryption",
-            description="prefer: if offered. require: always, whoever answers. verify-full: and only the right server.",
-        ),
-    ] = "prefer"
-    ca_certificate: Certificates | None = None
-    client_certificate: ClientCertificates | None = None
-    schemas: Annotated[
-        tuple[Line, ...], Field(title="Schemas", description="Schemas that must be usable.", max_length=20)
-    ] = ()
-    tables: Annotated[
-        tuple[Line, ...],
-        Field(title="Tables", description="Tables that must be accessible, as schema.table.", max_length=50),
-    ] = ()
-    privileges: Annotated[
-        tuple[Literal["select", "insert", "update", "delete"], ...],
-        Field(title="Privileges", description="What must be allowed on each of the tables.", max_length=4),
-    ] = ("select",)
-
-
-class PostgresCredentials(Credentials):
-    """The user's password."""
-
-    password: Annotated[Secret, Field(title="Password")]
-    client_key: PrivateKey | None = None
-
-
-def endpoint(config: PostgresConfig) -> Endpoint:
-    """Where it dials."""
-    return Endpoint(host=canonical_host(config.host), port=config.port)
-
-
-def destination(config: PostgresConfig) -> str:
-    """Server, encryption, and whose certificates are believed."""
-    trusted = f"&ca={authorities_digest(config.ca_certificate)}" if config.tls == "verify-full" else ""
-    return f"postgres://{canonical_host(config.host)}:{config.port}?tls={config.tls}{trusted}"
 
 
 async def encrypt(climb: Climb) -> Evidence | Skipped:
@@ -141,26 +74,10 @@ async def authenticate(climb: Climb) -> Evidence:
 
 
 async def authorize(climb: Climb) -> Evidence:
-    """Ask for each permission on its own, and name the first that is missing."""
-    config: PostgresConfig = climb.config
-    connection: Connection[Any] = climb.kept["connection"]
-    granted = [f"CONNECT on {config.database}"]
-    for index, schema in enumerate(config.schemas):
-        held = await connection.fetchval(_SCHEMA_USAGE, schema)
-        _demand(held, f"USAGE on {schema}", f"/config/schemas/{index}", config.user)
-        granted.append(f"USAGE on {schema}")
-    for index, table in enumerate(config.tables):
-        for privilege in config.privileges:
-            held = await connection.fetchval(_TABLE_PRIVILEGE, table, privilege)
-            _demand(held, f"{privilege.upper()} on {table}", f"/config/tables/{index}", config.user)
-            granted.append(f"{privilege.upper()} on {table}")
-    return {"granted": granted}
+    """Ask for each permission on its own; all are asked for, and the first that is missing is the finding."""
+    from clearline.probes.postgres_rights import judged  # noqa: PLC0415
 
-
-def _demand(held: bool | None, permission: str, field: str, user: str) -> None:  # noqa: FBT001 - a value of SQL
-    if not held:
-        why = "it is not granted" if held is False else "there is no such object, or it cannot be seen"
-        raise StepFailed("PERMISSION_MISSING", field=field, permission=permission, user=user, why=why)
+    return await judged(climb.kept["connection"], climb.config)
 
 
 async def exercise(climb: Climb) -> Evidence:
@@ -173,39 +90,6 @@ async def exercise(climb: Climb) -> Evidence:
             "PROTOCOL_MISMATCH", field="/config/port", expected="1", why="`select 1` was not answered by 1"
         )
     return {"query": "select 1", "answered_in_ms": round((climb.clock.monotonic() - begun) * 1000, 3)}
-
-
-def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
-    """What PostgreSQL and its client say, in the catalogue's terms. Codes: PostgreSQL's appendix A."""
-    import asyncpg  # noqa: PLC0415
-
-    if climb.kept.get("faults"):
-        return climb.kept["faults"][0]  # type: ignore[no-any-return]  # put there by the guard
-    if isinstance(error, asyncpg.PostgresError):
-        return _explain_answer(str(error.sqlstate or ""), str(error), climb.config, step)
-    if isinstance(error, asyncpg.InterfaceError):
-        return StepFailed("AUTH_METHOD_UNSUPPORTED", field="/config/user", method="unknown", detail=str(error))
-    if isinstance(error, asyncpg.InternalClientError | struct.error | UnicodeDecodeError):
-        return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=str(error))
-    return None
-
-
-def _explain_answer(state: str, why: str, config: PostgresConfig, step: StepName) -> StepFailed:
-    code, field, about = _ANSWERS.get(state) or _ANSWERS.get(state[:2]) or _ANSWERS[""]
-    if state == "28000" and ("no encryption" in why or "SSL off" in why):  # pg_hba.conf lets nobody in without TLS
-        field = "/config/tls"
-    if state == "42501" and step == "authorize":
-        field = "/config/tables"
-    return StepFailed(
-        code,
-        field=field,
-        step=about,
-        user=config.user,
-        database=config.database,
-        permission=f"CONNECT on {config.database}" if step == "authenticate" else "access to what the config names",
-        expected="PostgreSQL",
-        why=f"{state}: {why}",
-    )
 
 
 POSTGRES = Kind(
@@ -221,9 +105,11 @@ POSTGRES = Kind(
     allowed_credentials=lambda config: tls_allowed(config) | {"password"},
     conflicts=tls_conflicts,
     permissions=(
-        Permission("connect", "CONNECT on the database."),
-        Permission("usage", "USAGE on each schema that the config names."),
-        Permission("privileges", "Each named privilege on each table that the config names."),
+        Permission("database", "Each named privilege on the database; CONNECT unless the config names others."),
+        Permission("schemas", "Each named privilege on each named schema."),
+        Permission("tables", "Each named privilege on each named table or view."),
+        Permission("sequences", "USAGE on each named sequence."),
+        Permission("functions", "EXECUTE on each named function."),
     ),
     explain=explain,
 )
