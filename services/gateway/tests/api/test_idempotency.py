@@ -27,7 +27,7 @@ async def test_of_twenty_at_once_one_is_done_and_all_get_its_answer(stand: ApiSt
     client = await stand.client_of("operator")
 
     async def send() -> tuple[str, set[str]]:
-        met = set()
+        met: set[str] = set()
         for _ in range(200):
             answer = await client.post("/connections", json=tcp_draft(), headers=KEY)
             if answer.status_code == 201:

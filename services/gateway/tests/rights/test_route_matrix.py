@@ -1,4 +1,4 @@
-"""Role × environments × route × object: who may not do it is told 403, what may not be seen is not there (404)."""
+"""Role, environments, route and object: who may not do it is told 403, what may not be seen is not there (404)."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from services.gateway.tests.migrated import add_connection, add_verification
 from services.gateway.tests.rights.routes import ROUTES, Route
 
 from gateway.api.app import create_api
-from gateway.security.principal import ROLES
+from gateway.security.principal import ROLES, Role
 
 pytestmark = pytest.mark.integration
 
@@ -49,13 +49,22 @@ class Call:
         return await client.request(self.method, self.path, json=self.body, headers={"if-match": "*"})
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked, about which object."""
+
+    role: Role
+    environments: tuple[str, ...]
+    which: str
+
+
 def test_every_route_is_in_the_table() -> None:
     assert {operation for operation, *_ in operations()} == set(ROUTES)
 
 
 @pytest.mark.parametrize(("operation", "method", "path"), operations())
 async def test_who_is_nobody_gets_nothing(stand: ApiStand, operation: str, method: str, path: str) -> None:
-    call = await _call(stand, operation, method, path, "production", None)
+    call = await _call(stand, (operation, method, path), "production", None)
     past = datetime.now(UTC) - timedelta(seconds=1)
     nobody = {
         "NOT_AUTHENTICATED": stand.client_with({}),
@@ -78,18 +87,17 @@ async def test_each_role_gets_what_is_its_own(stand: ApiStand, operation: str, m
                 place = _place(which, environments)
                 if place is None:
                     continue
-                call = await _call(stand, operation, method, path, place, who)
+                call = await _call(stand, (operation, method, path), place, who)
                 if which == "missing":
                     call = Call(method, _filled(path, *(uuid4() for _ in range(4))), call.body)
                 answer = await call.by(client)
-                story = f"{operation} by {role} of {environments}, {which}: {answer.status_code} {answer.text[:400]}"
-                _check(route, role, environments, which, answer, story)
+                asked = Asked(role, environments, which)
+                _check(route, asked, answer, f"{operation}, {asked}: {answer.status_code} {answer.text[:400]}")
 
 
-def _check(
-    route: Route, role: str, environments: tuple[str, ...], which: str, answer: httpx2.Response, story: str
-) -> None:
-    allowed = ROLES.index(role) >= ROLES.index(route.role)  # type: ignore[arg-type]  # the table's are roles
+def _check(route: Route, asked: Asked, answer: httpx2.Response, story: str) -> None:
+    role, environments, which = asked.role, asked.environments, asked.which
+    allowed = ROLES.index(role) >= ROLES.index(route.role)
     told = answer.json() if answer.content else {}
     if not allowed or (route.only_everywhere and environments != ALL):
         assert (answer.status_code, told["code"]) == (403, "NOT_ALLOWED"), story
@@ -126,9 +134,8 @@ def _place(which: str, environments: tuple[str, ...]) -> str | None:
     return environments[0] if which != "foreign" else foreign[0] if foreign else None
 
 
-async def _call(
-    stand: ApiStand, operation: str, method: str, path: str, environment: str, who: dict[str, Any] | None
-) -> Call:
+async def _call(stand: ApiStand, place: tuple[str, str, str], environment: str, who: dict[str, Any] | None) -> Call:
+    operation, method, path = place
     route = ROUTES[operation]
     connection_id, verification_id = await _connection(stand, environment, ended=operation != "verifyConnection")
     if route.subject == "retired connection":

@@ -9,5 +9,6 @@ begin
   return null;
 end
 $$;
+revoke all on function forget_answers() from public;
 create trigger erased_is_forgotten after update of erased_at on service_connection_profiles
   for each row when (old.erased_at is null and new.erased_at is not null) execute function forget_answers();
