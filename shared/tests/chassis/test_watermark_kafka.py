@@ -193,22 +193,31 @@ async def test_an_ill_record_is_tried_five_times_then_told_then_buried(
     assert dict(letter.headers)["clearline-reason"] == b"handler_failed"
 
 
-async def test_too_many_dead_stop_the_consumer_and_say_so(make: Any, running: Any, event: MakeEvent) -> None:
-    bus = await make(partitions=1)
+async def test_too_many_dead_stop_the_consumer_and_say_so_until_a_person_restarts_it(
+    make: Any, running: Any, event: MakeEvent
+) -> None:
+    bus, ours_to_blame, done = await make(partitions=1), True, set()
 
-    async def handler(_received: Received) -> Outcome:
-        return Dead(DeadReason.REFUSED, "never")
+    async def handler(received: Received) -> Outcome:
+        if ours_to_blame:
+            return Dead(DeadReason.REFUSED, "never")
+        done.add(received.offset)
+        return Done()
 
     await bus.send(*(event(f"k{n}", n) for n in range(400)))
     consumer = bus.watermark(handler)
     async with running(consumer):
-        await until(lambda: consumer.status().phase.value == "stopped", within=20)
+        await until(lambda: consumer.status().phase.value == "halted", within=20)
         assert not consumer.status().healthy
         assert "dead letters" in consumer.status().detail
         assert bus.value("clearline_consumer_stopped", group=bus.group) == 1
         await until(lambda: bus.value("clearline_consumer_lag_seconds", topic=bus.topic.name, group=bus.group) > 1)
     assert len(await bus.buried()) == 200
     assert (await bus.committed()).get(0, 0) <= 200
+    ours_to_blame = False
+    async with running(bus.watermark(handler)):
+        await until(lambda: committed_to(bus, 400), within=20)
+    assert done >= set(range(200, 400)), "what came after the two hundred was lost"
 
 
 async def test_a_handler_whose_partition_was_handed_over_cannot_publish(

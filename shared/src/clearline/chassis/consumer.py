@@ -18,6 +18,8 @@ class Phase(StrEnum):
     WAITING = "waiting"
     """A dependency is ill; the same work is tried again until it is not."""
     STOPPED = "stopped"
+    HALTED = "halted"
+    """Too many records went to the dead letters: only a person starts it again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from clearline.contracts.ids import dead_letter_id
 from clearline.contracts.topics import Topic
 
 PREFIX = "clearline-"
+REPLAY_OF = f"{PREFIX}replay-of"
+"""On a record that was sent again: the dead letter it came from. It stays on the letter if that dies too."""
 MAX_DETAIL = 1_000
 MAX_CORRELATION = 64
 
@@ -74,7 +76,9 @@ class DeadLetters:
             "group": self._group,
             "failed-at": self._clock.now().isoformat(),
         }
-        kept = tuple((name, value or b"") for name, value in record.headers if not name.startswith(PREFIX))
+        kept = tuple(
+            (name, value or b"") for name, value in record.headers if name == REPLAY_OF or not name.startswith(PREFIX)
+        )
         ours = tuple((PREFIX + name, text.encode(errors="replace")) for name, text in added.items())
         return RawRecord(record.key, record.value, kept + ours)
 

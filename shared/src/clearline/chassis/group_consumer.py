@@ -205,9 +205,12 @@ class GroupConsumer(ABC):
 
     async def _stand_still(self) -> None:
         """Stay a member, so that no other one empties the same partitions into the dead letters; wait for a person."""
-        self._phase = Phase.STOPPED
+        self._phase = Phase.HALTED
         self._metrics.stopped.labels(self._group).set(1)
-        _LOG.critical("too many dead letters: consumption stopped; look at them, then restart", group=self._group)
+        _LOG.critical(
+            "too many dead letters: consumption stopped; look (clearline dead-letters list), mend the cause, restart",
+            group=self._group,
+        )
         frozen = dict(self._standings())
         await self._hand_over(HAND_OVER_SECONDS)
         while True:
@@ -250,7 +253,7 @@ class GroupConsumer(ABC):
             if self._member.owned:
                 self._progress.observe(self._standings())
                 await self._commits.commit()
-            if self._phase is not Phase.STOPPED and (ailment := self._vitals.ailment(busy=self._takes)) is not None:
+            if self._phase is not Phase.HALTED and (ailment := self._vitals.ailment(busy=self._takes)) is not None:
                 self._tell_stuck(ailment)
                 self.renew()
                 return

@@ -9,7 +9,9 @@ POLL_AGE_SECONDS = 5.0
 _WORDS = {
     Phase.STARTING: "waiting for Kafka, for its topics and for partitions",
     Phase.RESTORING: "reading the positions of its partitions",
-    Phase.STOPPED: "stopped; if nobody asked for it, too many records went to the dead letters",
+    Phase.STOPPED: "stopped",
+    Phase.HALTED: "more than 20 % of its last 1,000 records went to the dead letters: look at them "
+    "(clearline dead-letters list), mend the cause, then restart this process",
 }
 
 

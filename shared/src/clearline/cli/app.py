@@ -8,12 +8,14 @@ from clearline.cli.commands import (
     applying,
     checking,
     connections,
+    dead_letters,
     doctor,
     exporting,
     keys,
     kinds,
     lifecycle,
     tokens,
+    trying,
     verifying,
     version,
 )
@@ -45,10 +47,12 @@ app.command()(applying.apply)
 app.command()(exporting.export)
 app.add_typer(connections.app, name="connections")
 app.command()(verifying.verify)
+app.command()(trying.test)
 app.command()(lifecycle.activate)
 app.command()(lifecycle.deactivate)
 app.command()(kinds.kinds)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(keys.app, name="keys")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(doctor.doctor)
 app.command()(version.version)

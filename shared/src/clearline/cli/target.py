@@ -49,6 +49,12 @@ def find_target(environ: Mapping[str, str], folder: Path, uid: int) -> Target:
     return _joined(url, token, found)
 
 
+def settings_beside(folder: Path, uid: int) -> Mapping[str, str]:
+    """What the nearest `.clearline/env` assigns; nothing where it belongs to somebody else, who is not believed."""
+    found = _nearest(folder, uid)
+    return {} if found is None or found.foreign else found.values
+
+
 def _from_environment_alone(url: str | None, token: str | None) -> Target:
     if url is None:
         raise WrongUseError(
