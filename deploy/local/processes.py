@@ -14,6 +14,7 @@ from deploy.local.readiness import HttpAnswers, KafkaAnswers, PostgresAnswers, R
 # What any program needs from the user's shell; no CLEARLINE_ variable, no proxy, no Python or Java option.
 _INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _RATE_LIMITS = tuple(f"CLEARLINE_RATE_LIMIT_{name}" for name in ("COMMANDS", "TESTS", "SIGN_INS"))
+_TRACING = "OTEL_"  # the standard's own variables: where spans go, and which
 _OUTBOUND = "127.0.0.0/8,::1/128"  # a stack for looking around: it may dial what runs on this machine
 
 
@@ -174,7 +175,8 @@ def _python(stack: Stack, name: str, *module: str, after: tuple[str, ...], setti
 
 
 def _inherited(stack: Stack) -> dict[str, str]:
-    return {name: stack.surroundings[name] for name in _INHERITED if name in stack.surroundings}
+    shell = stack.surroundings
+    return {name: shell[name] for name in shell if name in _INHERITED or name.startswith(_TRACING)}
 
 
 def _kafka_settings(stack: Stack) -> dict[str, str]:

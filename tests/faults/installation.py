@@ -28,6 +28,7 @@ from gateway.token import Wish, create
 
 LOGINS = ("clearline_api", "clearline_relay", "clearline_projector")
 PASSWORD = "only-for-tests"
+_NO_MORE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ class Installation:
 
 
 @asynccontextmanager
-async def installed(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> AsyncIterator[Installation]:
-    """Migrate, create topics, start gateway, projector and verifier; stop them in the end."""
+async def installed(
+    folder: Path, kafka: KafkaServer, postgres: PostgresServer, *, settings: Mapping[str, str] = _NO_MORE
+) -> AsyncIterator[Installation]:
+    """Migrate, create topics, start gateway, projector and verifier, all with `settings` too; stop them in the end."""
     http, projector, verifier = free_ports(3)
     await migrate(postgres.dsn)
     await _set_passwords(postgres.dsn)
@@ -69,7 +72,7 @@ async def installed(folder: Path, kafka: KafkaServer, postgres: PostgresServer) 
         "CLEARLINE_SEALING_PRIVATE_KEYS": private,
         "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
     }
-    place = _Place(folder, kafka.bootstrap)
+    place = _Place(folder, kafka.bootstrap, settings)
     processes = {
         "gateway": place.process("gateway", "gateway serve", http, gateway_settings),
         "projector": place.process("projector", "gateway project", projector, projector_settings),
@@ -90,6 +93,7 @@ class _Place:
 
     folder: Path
     bootstrap: str
+    settings: Mapping[str, str]
 
     def process(self, name: str, module: str, port: int, settings: Mapping[str, str]) -> ServerProcess:
         """`python -m module`, ready when it says so on `port`."""
@@ -105,6 +109,7 @@ class _Place:
                 "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
                 "CLEARLINE_KAFKA_SESSION_TIMEOUT_MS": "2000",
                 "CLEARLINE_LOG_LEVEL": "WARNING",
+                **self.settings,
                 **settings,
             },
             log=self.folder / f"{name}.log",

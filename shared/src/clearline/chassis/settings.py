@@ -2,7 +2,7 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -38,6 +38,13 @@ class ProcessSettings(Settings):
         default="INFO",
         description="Least severe level that is logged: DEBUG, INFO, WARNING or ERROR.",
         examples=["INFO"],
+    )
+    otel_exporter_otlp_endpoint: Annotated[str | None, Variable("OTEL_EXPORTER_OTLP_ENDPOINT")] = Field(
+        default=None,
+        pattern="^https?://",
+        description="Collector that takes spans by OTLP over HTTP; unset, none are made. The standard's other OTEL_ "
+        "variables hold too.",
+        examples=["http://otel-collector:4318"],
     )
     ops_host: str = Field(
         default="127.0.0.1",

@@ -33,7 +33,7 @@ from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
 from gateway.api.prefer import Ends, NothingEnds
 from gateway.api.refusals import Refusals
-from gateway.api.traced import Traced
+from gateway.api.traced import PREFIX, Traced
 from gateway.commands.desk import Desk
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances, Limits
@@ -86,7 +86,7 @@ def create_api() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    below = APIRouter(prefix="/api/v1")
+    below = APIRouter(prefix=PREFIX)
     for resource in RESOURCES:
         below.include_router(resource.router)
     app.include_router(below)
