@@ -3,6 +3,8 @@
 import asyncio
 import importlib
 import json
+import resource
+import ssl
 import subprocess
 import sys
 import time
@@ -26,8 +28,11 @@ from clearline.testing.hostile_servers import (
     closing,
     dripping,
     flooding,
+    greeting,
+    gzip_bomb,
     half_handshake,
     http_answer,
+    redirecting_for_ever,
     resetting,
     serving,
     silent,
@@ -62,6 +67,16 @@ SAMPLES: dict[str, list[Sample]] = {
                 {"password": SECRET},
             )
             for tls in ("disable", "require", "verify-full")
+        ),
+    ],
+    "kafka": [
+        lambda host, port: ({"host": host, "port": port, "consumer_group": "g"}, {}),
+        *(
+            lambda host, port, tls=tls, mechanism=mechanism: (
+                {"host": host, "port": port, "tls": tls, "sasl_mechanism": mechanism, "user": "u"},
+                {"password": SECRET},
+            )
+            for tls, mechanism in (("disable", "PLAIN"), ("require", "SCRAM-SHA-256"), ("verify-full", "SCRAM-SHA-512"))
         ),
     ],
     "http": [
@@ -108,11 +123,29 @@ HOSTILE: dict[str, Behaviour] = {
     "dripping": dripping,
     "half_handshake": half_handshake,
     "announcing_postgres": announcing_postgres,
+    "announcing_kafka": announcing(b"\x7f\xff\xff\xff"),
     "announcing_redis": announcing(b"$1073741824\r\n"),
     "announcing_http": answering(http_answer("200 OK", f"Content-Length: {2 * 1024**3}")),
     "echoing": ECHO,
     "redirecting": answering(http_answer("302 Found", "Location: http://127.0.0.2:1/")),
+    "redirecting_for_ever": redirecting_for_ever,
+    "bomb": answering(http_answer("401 No", "Content-Encoding: gzip", body=gzip_bomb())),
+    "greeting": greeting,
 }
+MANY_CONNECTIONS = 8
+"""More than any climb makes to one server: who makes more follows redirects or tries again and again."""
+MEMORY_KIB = 64 * 1024
+
+
+def peak_memory() -> int:
+    """Of this process so far, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "darwin" else 1)
+
+
+def verified_tls(kind: Kind, sample: Sample) -> bool:
+    """Whether the form demands a certificate that proves the host: then nothing may be said to anybody else."""
+    raw, _ = sample("127.0.0.1", 1)
+    return kind.name == "tls" or raw.get("tls") == "verify-full" or str(raw.get("url", "")).startswith("https")
 
 
 def only_connects(kind: Kind) -> bool:
@@ -224,11 +257,13 @@ async def test_a_name_that_moves_after_it_was_judged_is_judged_again(
 async def test_a_hostile_server_costs_little_and_learns_and_shows_nothing(
     name: str, sample: Sample, hostile: str, climbing: Any
 ) -> None:
-    begun = time.monotonic()
+    begun, memory = time.monotonic(), peak_memory()
     async with serving(silent, host="127.0.0.2") as canary, serving(HOSTILE[hostile]) as server:
         verdict = await climbing(name, *sample("127.0.0.1", server.port), limits=SHORT)
         assert server.sent < 32 * 1024 * 1024
+        assert server.connections < MANY_CONNECTIONS
         assert canary.connections == 0
+    assert peak_memory() - memory < MEMORY_KIB
     assert time.monotonic() - begun < SHORT.total_seconds + 2.5
     assert SECRET not in str(verdict)
     if not only_connects(KINDS[name]):
@@ -236,6 +271,18 @@ async def test_a_hostile_server_costs_little_and_learns_and_shows_nothing(
         assert verdict.failure.code not in {"VERIFIER_FAILED", "UNEXPECTED"}, verdict.failure.operator_detail
         assert verdict.failure.remediation
         assert verdict.failure.field.startswith(("/config/", "/credentials/"))
+
+
+@pytest.mark.parametrize(("name", "sample"), EACH)
+async def test_encryption_where_plain_words_are_expected_and_a_certificate_of_nobody(
+    name: str, sample: Sample, climbing: Any, self_signed: ssl.SSLContext
+) -> None:
+    async with serving(silent, tls=self_signed) as server:
+        verdict = await climbing(name, *sample("127.0.0.1", server.port), limits=SHORT)
+        assert SECRET.encode() not in server.received or not verified_tls(KINDS[name], sample)
+    if not only_connects(KINDS[name]):
+        assert verdict.status == "failed"
+        assert verdict.failure.code not in {"VERIFIER_FAILED", "UNEXPECTED"}, verdict.failure.operator_detail
 
 
 @pytest.mark.parametrize(("name", "sample"), EACH)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -149,6 +150,27 @@ def announcing(head: bytes) -> Behaviour:
         await _flood(writer, state)
 
     return announced
+
+
+async def redirecting_for_ever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
+    """Sends every HTTP request back to where it came to."""
+    await answering(http_answer("302 Found", f"Location: http://{state.host}:{state.port}/"))(reader, writer, state)
+
+
+async def greeting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
+    """A mail server: speaks first, and knows no command that is none of mail."""
+    writer.write(b"220 mail.example.com ESMTP\r\n")
+    while block := await reader.read(BLOCK):
+        state.received += block
+        writer.write(b"500 5.5.2 Error: command not recognized\r\n")
+        await writer.drain()
+
+
+def gzip_bomb(mebibytes: int = 256) -> bytes:
+    """Zeros, a thousandth of their size."""
+    packer = zlib.compressobj(9, wbits=31)  # 31: gzip's frame
+    packed = [packer.compress(bytes(1024 * 1024)) for _ in range(mebibytes)]
+    return b"".join([*packed, packer.flush()])
 
 
 async def announcing_postgres(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
