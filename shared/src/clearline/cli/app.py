@@ -14,6 +14,7 @@ from clearline.cli.commands import (
     keys,
     kinds,
     lifecycle,
+    schema,
     tokens,
     trying,
     verifying,
@@ -45,9 +46,10 @@ def clearline(
 app.command()(checking.check)
 app.command()(applying.apply)
 app.command()(exporting.export)
+app.command()(schema.schema)
 app.add_typer(connections.app, name="connections")
 app.command()(verifying.verify)
-app.command()(trying.test)
+app.command("test")(trying.try_values)
 app.command()(lifecycle.activate)
 app.command()(lifecycle.deactivate)
 app.command()(kinds.kinds)

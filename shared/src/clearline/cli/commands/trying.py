@@ -27,7 +27,7 @@ Wish = tuple[str, dict[str, Any]]
 """What to call it on the screen, and the body of POST /connections:test."""
 
 
-def test(
+def try_values(
     context: typer.Context,
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A saved connection: try a change with its stored secrets.")
@@ -70,9 +70,6 @@ def test(
         raise typer.Exit(max(codes, key=(ExitCode.FINE, ExitCode.INCONCLUSIVE, ExitCode.FAILED).index))
 
 
-test.__test__ = False  # type: ignore[attr-defined]  # no test case, whatever its name
-
-
 def _tried(opened: "Session", wish: Wish, timeout: float) -> tuple[ExitCode, dict[str, Any]]:
     """Start it and show it to its end. Nobody waits for it after that, so what still runs is cancelled."""
     label, body = wish
@@ -107,6 +104,8 @@ def _of_options(opened: "Session", name: str | None, given: Given) -> Wish:
             raise WrongUseError(
                 "What to test was not said.", "Name a file (-f FILE), a connection, or --environment and --kind."
             )
+        if given.unset:
+            raise WrongUseError("--unset changes a saved connection: name it.")
         forms = Forms.of(form_of(opened, required(given.kind, "--kind")))
         body = creation(_named(given), Item(), forms, opened.surroundings)
         return f"{body['environment']}/(unsaved {body['kind']})", {key: body[key] for key in _DRAFT}
