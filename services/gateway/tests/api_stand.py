@@ -1,7 +1,8 @@
 """A gateway's HTTP side on a real database, without Kafka: what tests of the API talk to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -117,7 +118,13 @@ FAILURE = {
 
 
 @asynccontextmanager
-async def open_stand(database: MigratedDatabase, owner: asyncpg.Connection) -> AsyncIterator[ApiStand]:
+async def open_stand(
+    database: MigratedDatabase,
+    owner: asyncpg.Connection,
+    *,
+    allowances: Allowances = ROOMY,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[ApiStand]:
     private, public = generate_key_pair()
     pool = await open_pool(database.login("clearline_api"), name="test", max_size=8)
     relay_pool = await open_pool(database.login("clearline_relay"), name="test-ends", max_size=1)
@@ -139,7 +146,8 @@ async def open_stand(database: MigratedDatabase, owner: asyncpg.Connection) -> A
             operations=OpsApp(Metrics(), Health()),
             ends=ends,
             limits=BodyLimits(seconds=0.5),
-            allowances=ROOMY,
+            allowances=allowances,
+            monotonic=monotonic,
         )
     )
     stand = ApiStand(app, owner, Opener([private]), pending)
