@@ -8,6 +8,7 @@ STACK := $(VENV)/python -m deploy.local
 GENERATORS := \
 	clearline.contracts.render \
 	clearline.catalogue.render \
+	clearline.cli.declared.render \
 	clearline.probes.render \
 	deploy.environments.render \
 	gateway.api.openapi
