@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP
 export CLEARLINE_PORT_BASE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs restart sealing-key reset doctor test test-unit test-integration test-e2e test-browser faults bench check
+.PHONY: help setup up down status logs restart sealing-key reset doctor test test-unit test-integration test-e2e test-browser faults bench check verification-table
 
 help: ## this list
 	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<18}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
@@ -73,6 +73,9 @@ bench: setup ## measure everything against its floor in the same run (20 minutes
 
 bench-%: setup
 	$(VENV)/python -m bench $(if $(QUICK),--quick) $*
+
+verification-table: setup ## climb every kind's ladder on real servers, and write docs/quality/verification.md
+	$(VENV)/python -m tests.verification.table
 
 check: setup ## format, lint, types, import contracts, generated files current
 	$(VENV)/ruff format --check .

@@ -8,13 +8,14 @@ import base64
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 Reply = tuple[int, Any]
 HEADER_END = b"\r\n\r\n"
+TLS_RECORD = b"\x16"
 
 
 def jwt(role: str, *, ref: str = "localproject", exp: int = 4_102_444_800) -> str:
@@ -108,13 +109,16 @@ async def project(tls: ssl.SSLContext | None = None) -> AsyncIterator[Project]:
     state = Project()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            head, *lines = (await reader.readuntil(HEADER_END)).decode("latin-1").split("\r\n")
+        with suppress(OSError, asyncio.IncompleteReadError), closing(writer):
+            first = await reader.readexactly(1)
+            if first == TLS_RECORD:  # nginx, under Kong, does not wait for the end of what is no request
+                writer.write(_wire(400, b"<html>400 Bad Request"))
+                return
+            head, *lines = (first + await reader.readuntil(HEADER_END)).decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
             status, body = state.answer(head.split(" ")[1], headers)
             writer.write(_wire(status, body))
             await writer.drain()
-        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     state.port = server.sockets[0].getsockname()[1]

@@ -20,7 +20,8 @@ same from a running installation, and `GET /api/v1/connection-kinds` gives it as
 
 A verification climbs the steps of its kind in this order and stops at the first that fails, with an
 [error code](../errors/README.md), the field to look at and what to do. Addresses that are private are dialled only
-where an operator lists their network in `CLEARLINE_OUTBOUND_ALLOW`.
+where an operator lists their network in `CLEARLINE_OUTBOUND_ALLOW`. What each kind says of servers that are right,
+wrong, ill or silent was tried: [verification on real servers](../quality/verification.md).
 """
 
 _TYPES = {"string": "text", "boolean": "`true`, `false`", "integer": "number", "number": "number"}
