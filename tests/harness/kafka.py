@@ -32,6 +32,8 @@ class KafkaServer:
     """One broker process. `bootstrap` stays the same across restarts; data survives kill and stop."""
 
     broker: kafka.Broker
+    format_options: tuple[str, ...] = ()
+    """For the first start, such as users: `--add-scram=…`."""
     _process: ServerProcess = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +94,7 @@ class KafkaServer:
 
     async def _format(self) -> None:
         kafka.write_properties(self.broker)
-        command = kafka.format_command(self.broker, kafka.new_cluster_id(os.urandom(16)))
+        command = [*kafka.format_command(self.broker, kafka.new_cluster_id(os.urandom(16))), *self.format_options]
         child = await asyncio.create_subprocess_exec(
             *command,
             env=kafka.environment(),

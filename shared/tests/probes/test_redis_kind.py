@@ -17,6 +17,8 @@ from clearline.probes.redis_rights import ARGUMENTS
 from clearline.probes.registry import KINDS
 
 WRONG = "wr0ng-p4ssword"
+AT_ONCE = {"repl-diskless-sync-delay": "0"}
+"""A new replica is served without waiting five seconds for others."""
 
 
 def found(verdict: Any) -> tuple[str, str, str]:
@@ -162,7 +164,10 @@ async def test_a_command_without_a_key_to_use_it_on_is_refused_before_anything_i
 
 async def test_a_write_on_a_read_only_replica_is_told(climbing: Any, tmp_path: Path) -> None:
     binary = program(**PROGRAM)
-    async with redis_server(binary, tmp_path / "a") as first, redis_server(binary, tmp_path / "b") as copy:
+    async with (
+        redis_server(binary, tmp_path / "a", settings=AT_ONCE) as first,
+        redis_server(binary, tmp_path / "b") as copy,
+    ):
         await replica_of(first, copy)
         config = {"host": "127.0.0.1", "port": copy.port, "keys": ["k"]}
         verdict = await climbing("redis", config | {"commands": ["get"]})

@@ -18,7 +18,7 @@ MIN_ATTEMPT = 1.0
 async def resolve(climb: Climb) -> Evidence:
     """Every address of the host that the policy approves; what it refuses is counted, never shown."""
     endpoint, dial = climb.endpoint, _dial()
-    found = await _addresses_of(endpoint.host, endpoint.port)
+    found = await addresses_of(endpoint.host, endpoint.port)
     judged = [dial.policy.judge(ip_address(text)) for text in found]
     climb.addresses = tuple(text for text, verdict in zip(found, judged, strict=True) if isinstance(verdict, Approved))
     refused = [verdict for verdict in judged if isinstance(verdict, Forbidden)]
@@ -47,7 +47,8 @@ async def connect(climb: Climb, seconds: float) -> Evidence:
     raise _most_telling(failures)
 
 
-async def _addresses_of(host: str, port: int) -> list[str]:
+async def addresses_of(host: str, port: int) -> list[str]:
+    """What a canonical host stands for, unjudged."""
     if is_literal(host):
         return [host]
     if host.endswith(".invalid"):  # RFC 6761, section 6.4: never a name, whatever a resolver on the way says

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from clearline.catalogue import ClearlineError, FieldError
 from clearline.probes.dns import DNS
 from clearline.probes.http import HTTP
+from clearline.probes.kafka import KAFKA
 from clearline.probes.postgres import POSTGRES
 from clearline.probes.probe import Kind
 from clearline.probes.redis import REDIS
@@ -19,6 +20,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "supabase": SUPABASE,
         "postgres": POSTGRES,
         "redis": REDIS,
+        "kafka": KAFKA,
         "tls": TLS,
         "tcp": TCP,
         "dns": DNS,
