@@ -1,6 +1,6 @@
 """What has to be done so that a connection is as its file declares it. Pure: state and declaration in, plan out.
 
-A stored secret can be compared with nothing (see docs/decisions/0042), so it is sent only when it is missing, when the
+A stored secret can be compared with nothing (see docs/decisions/0060), so it is sent only when it is missing, when the
 edit changes where it would go, or when somebody says that it has been replaced.
 """
 
