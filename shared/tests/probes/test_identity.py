@@ -1,0 +1,113 @@
+"""The private key of a client certificate: what is taken for one, and that it goes nowhere but into OpenSSL."""
+
+import os
+import ssl
+import tempfile
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from tests.harness.authority import Authority
+
+from clearline.catalogue import ClearlineError
+from clearline.probes.forms import parse_config, parse_credentials
+from clearline.probes.identity import Identity, present
+from clearline.probes.registry import KINDS
+
+TLS = KINDS["tls"]
+PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
+PLAIN, LOCKED = NoEncryption(), BestAvailableEncryption(b"passphrase")
+RSA = rsa.generate_private_key(65537, 2048)
+EC = ec.generate_private_key(ec.SECP384R1())
+ISSUED = Authority().issue("clearline")
+
+
+def pem(key: object, form: PrivateFormat = PKCS8, lock: KeySerializationEncryption = PLAIN) -> str:
+    return key.private_bytes(Encoding.PEM, form, lock).decode()  # type: ignore[attr-defined,no-any-return]  # any key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pem(RSA), pem(RSA, TRADITIONAL), pem(EC), pem(EC, TRADITIONAL), pem(ed25519.Ed25519PrivateKey.generate()),
+        pem(EC).replace("\n", "\r\n"), pem(EC).strip(),
+    ],
+)  # fmt: skip
+def test_a_key_that_can_sign_is_taken(text: str) -> None:
+    assert parse_credentials(TLS, {"client_key": text}).given() == {"client_key": text.replace("\r\n", "\n")}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (pem(RSA, PKCS8, LOCKED), "passphrase"),
+        (pem(RSA, TRADITIONAL, LOCKED), "passphrase"),
+        (pem(EC) + pem(RSA), "no single"),
+        (ISSUED.certificate, "no single"),
+        (ISSUED.key + ISSUED.certificate, "no single"),
+        ("hunter2", "no single"),
+        ("", "no single"),
+        (pem(EC).replace("\n", "\n\0"), "no single"),
+        (pem(EC).replace("-----BEGIN", "ü-----BEGIN"), "no single"),
+        (pem(RSA)[:300] + "\n-----END PRIVATE KEY-----\n", "cut"),
+        (pem(x25519.X25519PrivateKey.generate()), "cut"),
+        (pem(RSA) + " " * 20_000, "at most 16384"),
+    ],
+)
+def test_what_is_no_such_key_is_refused_without_being_repeated(text: str, said: str) -> None:
+    with pytest.raises(ClearlineError) as refused:
+        parse_credentials(TLS, {"client_key": text})
+    [error] = refused.value.errors
+    assert error.pointer == "/credentials/client_key"
+    assert said in error.detail
+    told = str(refused.value) + str(error) + repr(refused.value.__cause__) + repr(refused.value.__context__)
+    assert not any(line in told for line in text.split()[4:] if len(line) > 12)
+
+
+@pytest.mark.parametrize("field", ["ca_certificate", "client_certificate"])
+def test_certificates_hold_nothing_else(field: str) -> None:
+    config = {"host": "a.example"}
+    for text, code in (
+        (ISSUED.key, "SECRET_IN_PUBLIC_FIELD"),
+        (ISSUED.certificate + ISSUED.key, "SECRET_IN_PUBLIC_FIELD"),
+        (ISSUED.certificate[:200], "FIELD_FORMAT"),
+        (ISSUED.certificate.replace("M", "!", 3), "FIELD_FORMAT"),
+        ("x", "FIELD_FORMAT"),
+    ):
+        with pytest.raises(ClearlineError) as refused:
+            parse_config(TLS, config | {field: text})
+        assert [(error.pointer, error.code) for error in refused.value.errors] == [(f"/config/{field}", code)]
+
+
+@pytest.mark.parametrize("place", ["memory", "folder"])
+def test_a_key_is_shown_to_openssl_alone_and_left_nowhere(
+    place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[tuple[str, int]] = []
+    load = ssl.SSLContext.load_cert_chain
+
+    def noting(context: ssl.SSLContext, path: str, **given: str) -> None:
+        opened.append((path, os.stat(path).st_mode & 0o077))  # noqa: PTH116 - it may be a descriptor's
+        load(context, path, **given)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", noting)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if place == "folder":
+        monkeypatch.delattr(os, "memfd_create")
+    present(ssl.create_default_context(), Identity(ISSUED.certificate, ISSUED.key))
+    [(path, others_may)] = opened
+    assert path.startswith("/proc/self/fd/" if place == "memory" else str(tmp_path))
+    assert place == "memory" or not others_may
+    assert not Path(path).exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_identity_does_not_show_its_key() -> None:
+    assert "PRIVATE KEY" not in repr(Identity(ISSUED.certificate, ISSUED.key))
