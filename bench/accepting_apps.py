@@ -29,7 +29,8 @@ _SHOWN: dict[str, Any] = {
              "degraded_after_ms": None},
     "lifecycle": "inactive", "health": "unknown", "revision": 1, "live_revision": None, "last_live_revision": None,
     "staged_revision": None, "created_by": "bench", "updated_by": "bench",
-    "version": 1, "verification": None, "live": None, "last_verified_at": None, "created_at": _AT, "updated_at": _AT,
+    "version": 1, "verification": None, "verified_until": None, "live": None, "last_verified_at": None,
+    "created_at": _AT, "updated_at": _AT,
 }  # fmt: skip
 
 

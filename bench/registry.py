@@ -11,6 +11,7 @@ from bench.relaying import relaying
 from bench.row_security import row_security
 from bench.servers import Servers
 from bench.starting import starting
+from bench.tracing_cost import tracing_cost
 from bench.visible import visible
 
 Benchmark = Callable[[Servers, float], Awaitable[list[Figure]]]
@@ -23,5 +24,6 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "visible": visible,
     "committing": committing,
     "row-security": row_security,
+    "tracing": tracing_cost,
     "starting": starting,
 }

@@ -20,7 +20,9 @@ BEGIN, END = "<!-- figures: written by `python -m bench.report` -->\n", "<!-- en
 def table(figures: Iterable[Figure]) -> str:
     """Markdown: one line per figure, in the order of their numbers."""
     lines = ["| # | what | against | goal | worst pair | all pairs | met |", "|---|---|---|---|---|---|---|"]
-    lines += [_line(figure) for figure in sorted(figures, key=lambda figure: int(figure.number[1:]))]
+    lines += [
+        _line(figure) for figure in sorted(figures, key=lambda figure: (figure.number[0], int(figure.number[1:])))
+    ]
     return "\n".join(lines) + "\n"
 
 
