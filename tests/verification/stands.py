@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.harness.authority import Authority
+from tests.harness.kafka_stand import kafka_stand
 from tests.harness.name_server import ZONE, name_server
 from tests.harness.programs import program
 from tests.harness.redis import PROGRAM
@@ -107,11 +108,18 @@ async def redis_cases(folder: Path) -> AsyncIterator[Cases]:
         yield stand.cases
 
 
+@asynccontextmanager
+async def kafka_cases(folder: Path) -> AsyncIterator[Cases]:
+    async with kafka_stand(folder) as stand:
+        yield stand.cases
+
+
 STANDS: Mapping[str, Stand] = {
     "http": Stand(server="nginx", cases=http_cases),
     "supabase": Stand(server="a stand-in for PostgREST, GoTrue and Storage", cases=supabase_cases),
     "postgres": Stand(server="PostgreSQL", cases=postgres_cases),
     "redis": Stand(server="Redis", cases=redis_cases),
+    "kafka": Stand(server="Apache Kafka", cases=kafka_cases),
     "tls": Stand(server="OpenSSL, which wants a client certificate", cases=tls_cases),
     "tcp": Stand(server="a listening socket", cases=tcp_cases),
     "dns": Stand(server="NSD", cases=dns_cases),

@@ -81,7 +81,21 @@ def _config_rows(kind: Kind) -> Iterator[str]:
 
 def _properties(form: type[Any]) -> tuple[dict[str, Any], list[str]]:
     schema = form.model_json_schema()
-    return schema.get("properties", {}), schema.get("required", [])
+    whole = _with_definitions(schema.get("properties", {}), schema.get("$defs", {}))
+    return whole, schema.get("required", [])
+
+
+def _with_definitions(part: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with what it refers to in its place."""
+    match part:
+        case {"$ref": str(reference)}:
+            return _with_definitions(definitions[reference.rpartition("/")[2]], definitions)
+        case dict():
+            return {name: _with_definitions(inner, definitions) for name, inner in part.items()}
+        case list():
+            return [_with_definitions(inner, definitions) for inner in part]
+        case _:
+            return part
 
 
 def _type(schema: Mapping[str, Any]) -> str:
@@ -95,6 +109,8 @@ def _type(schema: Mapping[str, Any]) -> str:
             told = f"list of {_type(items)}"
         case {"contentMediaType": "application/x-pem-file"}:
             told = "PEM text"
+        case {"type": "object", "properties": inner}:
+            told = " and ".join(f"`{name}` ({_type(one)})" for name, one in inner.items())
         case {"minimum": low, "maximum": high}:
             told = f"number, {low} to {high}"
         case _:
