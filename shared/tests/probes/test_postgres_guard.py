@@ -55,6 +55,25 @@ async def test_a_message_that_no_server_sends_cuts_the_connection(
     assert verdict.failure.step in {"authenticate", "authorize", "exercise"}
 
 
+@pytest.mark.parametrize("rounds", [b"2147483647", b"100001", b"0", b"-1", b"999999999999999999999", b""])
+async def test_more_rounds_of_scram_than_a_login_takes_are_not_begun(climbing: Any, rounds: bytes) -> None:
+    async def asking(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _state: Listening) -> None:
+        await reader.read(1000)
+        writer.write(message(b"R", struct.pack("!i", 10) + b"SCRAM-SHA-256\0\0"))
+        nonce = (await reader.read(1000)).partition(b",r=")[2]
+        words = message(b"R", struct.pack("!i", 11) + b"r=" + nonce + b"1,s=QUFB,i=" + rounds)
+        for piece in (words[:20], words[20:]):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.01)  # in two segments: the first is handed on
+        await reader.read()
+
+    async with serving(asking) as server:
+        config = {"host": "127.0.0.1", "port": server.port, "database": "d", "user": "u", "tls": "disable"}
+        verdict = await asyncio.wait_for(climbing("postgres", config, {"password": "p"}), 8)
+    assert (verdict.failure.code, verdict.failure.step) == ("AUTH_METHOD_UNSUPPORTED", "authenticate")
+
+
 # asyncpg's half-made connection trips in its own __del__ when a server states a version that is none.
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 async def test_no_body_of_a_known_message_stops_the_loop(climbing: Any) -> None:

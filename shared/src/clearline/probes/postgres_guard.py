@@ -1,10 +1,12 @@
 """Looks at PostgreSQL's message headers before asyncpg does, because one bad header would stop the whole process.
 
 asyncpg 0.32 never returns from a message of type zero: its parser turns in C, on the loop's thread, past every deadline
-and cancellation. So whatever comes from a server that a user chose is checked here: known types, sane lengths.
+and cancellation. There it also derives SCRAM's key, for as many rounds as the server asks: 2**31 take half an hour. So
+whatever comes from a server that a user chose is checked here: known types, sane lengths, a sane number of rounds.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,14 @@ BACKEND_TYPES = frozenset(b"123ACDEGHIKNRSTVWZcdnstv")
 HEADER = 5
 """One byte of type, four of length; the length counts itself."""
 
+AUTHENTICATION, MAX_AUTHENTICATION = ord("R"), 8_192
+"""Bytes of such a message; those of SCRAM have some hundred."""
+SASL_CONTINUE = (11).to_bytes(4, "big")
+MAX_ROUNDS = 100_000
+"""75 ms of asyncpg's derivation; PostgreSQL's own default of `scram_iterations` is 4,096."""
+_ROUNDS = re.compile(rb"(?:^|,)i=(\d{1,6})(?:,|$)")
+"""RFC 5802, section 7: the server's first message."""
+
 Refused = Callable[[StepFailed], None]
 
 
@@ -27,6 +37,7 @@ class Framing:
     def __init__(self) -> None:
         self._header = bytearray()
         self._left = 0
+        self._login: bytearray | None = None
 
     def fault_in(self, data: bytes) -> StepFailed | None:
         """What is wrong with the messages up to the end of `data`."""
@@ -35,6 +46,8 @@ class Framing:
             if self._left:
                 step = min(self._left, len(data) - position)
                 self._left -= step
+                if self._login is not None and (fault := self._follow(data[position : position + step])):
+                    return fault
             else:
                 step = HEADER - len(self._header)
                 self._header += data[position : position + step]
@@ -49,10 +62,23 @@ class Framing:
         if kind not in BACKEND_TYPES or size < HEADER - 1:
             why = "a message of a type or length that the protocol does not have"
             return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)
-        if size > READ_BYTES:
-            return StepFailed("RESPONSE_TOO_LARGE", field="/config/port", limit=READ_BYTES)
+        limit = MAX_AUTHENTICATION if kind == AUTHENTICATION else READ_BYTES
+        if size > limit:
+            return StepFailed("RESPONSE_TOO_LARGE", field="/config/port", limit=limit)
+        self._login = bytearray() if kind == AUTHENTICATION else None
         self._left = size - (HEADER - 1)
         return None
+
+    def _follow(self, piece: bytes) -> StepFailed | None:
+        """A message of the login, judged before its last byte is handed on."""
+        assert self._login is not None
+        self._login += piece
+        if self._left or not self._login.startswith(SASL_CONTINUE):
+            return None
+        told = _ROUNDS.search(self._login[len(SASL_CONTINUE) :])
+        if told and 1 <= int(told[1]) <= MAX_ROUNDS:
+            return None
+        return StepFailed("AUTH_METHOD_UNSUPPORTED", field="/config/user", method=f"SCRAM beyond {MAX_ROUNDS} rounds")
 
 
 class Guard(asyncio.Protocol):
