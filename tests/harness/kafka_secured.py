@@ -57,6 +57,7 @@ def secured_kafka(
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
         "allow.everyone.if.no.acl.found": "false",
+        "auto.create.topics.enable": "true",  # a probe that is not careful leaves topics behind
     }
     paths = tuple(jars.ensure(class_path, JAR_CACHE))
     broker = kafka.Broker(folder, paths, listening["PLAINTEXT"], controller, extra)

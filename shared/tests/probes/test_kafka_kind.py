@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from tests.harness.authority import Authority
 from tests.harness.kafka_stand import PASSWORD, KafkaStand, kafka_stand
 
 from clearline.probes.ladder import Limits
 
+pytestmark = pytest.mark.integration
 WRONG = "wr0ng-p4ssword"
 
 
@@ -105,6 +107,19 @@ async def test_each_operation_on_each_topic_is_judged_on_its_own(stand: KafkaSta
         assert found(verdict) == (code, "authorize", field), verdict.failure
         assert topic in verdict.failure.message
     assert "whether it exists" in verdict.failure.operator_detail  # hidden and absent look the same, and it says so
+
+
+async def test_a_topic_that_does_not_exist_is_not_made_by_asking(stand: KafkaStand, climbing: Any) -> None:
+    asked = [{"topic": "nowhere", "operations": ["read"]}]
+    verdict = await climbing("kafka", *stand.unsecured("PLAINTEXT", topic_permissions=asked))
+    assert found(verdict) == ("TOPIC_MISSING", "authorize", "/config/topic_permissions/0/topic")
+    admin = AIOKafkaAdminClient(bootstrap_servers=stand.server.bootstrap)
+    await admin.start()
+    try:
+        assert "nowhere" not in await admin.list_topics()
+        assert "orders" in await admin.list_topics()
+    finally:
+        await admin.close()
 
 
 async def test_the_consumer_group_must_be_allowed_to_read(stand: KafkaStand, climbing: Any) -> None:

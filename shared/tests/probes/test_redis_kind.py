@@ -16,6 +16,7 @@ from clearline.probes.ladder import Limits
 from clearline.probes.redis_rights import ARGUMENTS
 from clearline.probes.registry import KINDS
 
+pytestmark = pytest.mark.integration
 WRONG = "wr0ng-p4ssword"
 AT_ONCE = {"repl-diskless-sync-delay": "0"}
 """A new replica is served without waiting five seconds for others."""

@@ -69,7 +69,7 @@ class KafkaConfig(Form):
         tuple[TopicPermission, ...],
         Field(
             title="Topics",
-            description="Topics that must exist, with the operations that must be allowed; none is tried.",
+            description="Topics that must exist, and what must be allowed on each; none of it is tried.",
             max_length=20,
             examples=[[{"topic": "orders", "operations": ["read", "write"]}]],
         ),
