@@ -19,7 +19,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A running stack in a folder of its own, for tests that use it and break nothing."""
     made = copy_tree(tmp_path_factory.mktemp("walk"))
     try:
-        made.up()
+        made.up(CLEARLINE_RATE_LIMIT_COMMANDS="100000", CLEARLINE_RATE_LIMIT_TESTS="100000")
         yield made
     finally:
         made.make("reset", "FORCE=1")

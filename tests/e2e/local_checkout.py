@@ -35,9 +35,9 @@ class Checkout:
             ["make", *words], surroundings | {"CLEARLINE_PORT_BASE": str(self.base)} | environment, seconds
         )
 
-    def up(self) -> str:
+    def up(self, **environment: str) -> str:
         """`make up`, which must work; what it printed."""
-        done = self.make("up")
+        done = self.make("up", seconds=240, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -46,8 +46,9 @@ class Checkout:
         done = self.command(*words, stdin=stdin)
         return json.loads(done.stdout)
 
-    def command(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         surroundings = {name: value for name, value in os.environ.items() if not name.startswith("CLEARLINE_")}
+        surroundings |= environment
         words = (str(self.folder / ".venv/bin/clearline"), *words, "--output", "json")
         return self._run(list(words), surroundings, 60, stdin)
 
