@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -16,9 +17,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway
 
+from clearline import probes
 from clearline.cli.checking import policy_of
 from clearline.cli.ends import WrongUseError
 from clearline.probes.outbound import Approved
+from clearline.probes.registry import KINDS
 
 # A run in the background of a script inherits that Ctrl-C is ignored; a terminal's does not.
 HEEDING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -215,6 +218,20 @@ def test_ten_connections_are_checked_at_a_time(clearline: Clearline, tmp_path: P
     assert result.code == 1
     assert {one["failure"]["code"] for one in result.json} <= {"RESPONSE_TIMEOUT", "VERIFICATION_TIMEOUT"}
     assert took < 8
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.libraries])
+def test_what_a_kind_imports_late_is_imported_before_anything_is_timed(kind: str) -> None:
+    """Its own file says what it imports within functions; `cryptography` is there with TLS at the latest."""
+    code = (
+        "import sys\nfrom importlib import import_module\nfrom clearline.probes.registry import KINDS\n"
+        f"[import_module(one) for one in KINDS[{kind!r}].libraries]\nprint(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    source = (Path(probes.__file__).parent / f"{kind}.py").read_text()
+    late = {one for one in re.findall(r"^ +(?:from|import) ([a-z_.]+)", source, re.MULTILINE) if one != "asyncpg.types"}
+    assert late - set(done.stdout.split()) <= {one for one in late if one.startswith("cryptography")}
+    assert late
 
 
 def test_ctrl_c_ends_it_at_once_and_quietly(tmp_path: Path) -> None:

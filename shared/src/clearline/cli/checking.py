@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -79,6 +80,8 @@ def check_all(items: Sequence[Declared], policy: OutboundPolicy, limits: Limits,
     faults = [fault for _, found in read for fault in found]
     if faults:
         raise FaultsError(faults)
+    for library in {library for item in items for library in item.kind.libraries}:
+        import_module(library)  # half a second for some, which no step's duration should hold
     ready = [(item, credentials) for item, (credentials, _) in zip(items, read, strict=True) if credentials is not None]
     return run(_climb_all(ready, policy, limits, asyncio.Semaphore(parallel)))
 

@@ -88,6 +88,7 @@ DNS = Kind(
     " not signed: a server that asks for TSIG cannot be checked.",
     config=DnsConfig,
     credentials=DnsCredentials,
+    libraries=("clearline.probes.dns_exchange", "clearline.probes.dns_answer"),
     rungs={"exercise": exercise},
     endpoint=endpoint,
     destination=destination,

@@ -147,6 +147,7 @@ HTTP = Kind(
     description="Asks an HTTP endpoint, with a credential if there is one, and checks the answer's status.",
     config=HttpConfig,
     credentials=HttpCredentials,
+    libraries=("clearline.probes.http_exchange", "clearline.probes.http_token"),
     rungs={"tls": encrypt, "authenticate": authenticate, "authorize": authorize, "exercise": exercise},
     endpoint=endpoint,
     further=further,

@@ -98,6 +98,7 @@ POSTGRES = Kind(
     description="Logs in to a PostgreSQL database, checks each permission on its own and runs one query.",
     config=PostgresConfig,
     credentials=PostgresCredentials,
+    libraries=("asyncpg", "clearline.probes.postgres_guard", "clearline.probes.postgres_rights"),
     rungs={"tls": encrypt, "authenticate": authenticate, "authorize": authorize, "exercise": exercise},
     endpoint=endpoint,
     destination=destination,

@@ -147,6 +147,8 @@ class Kind:
     further: Callable[[Any], tuple[Endpoint, ...]] = lambda _config: ()
     """Other places that the form names and a rung dials: a token server."""
     permissions: tuple[Permission, ...] = ()
+    libraries: tuple[str, ...] = ()
+    """Modules that it imports only where it dials. Who climbs few ladders imports them before the first is timed."""
     spared: Callable[[Any, StepName], Skipped | None] = lambda _config, _step: None
     """Why the ladder's own `resolve` or `connect` does not apply to a config: UDP has no connection to make."""
     explain: Explain = lambda _error, _climb, _step: None

@@ -157,6 +157,7 @@ SUPABASE = Kind(
     " for its health.",
     config=SupabaseConfig,
     credentials=SupabaseCredentials,
+    libraries=("clearline.probes.http_exchange",),
     rungs={"tls": encrypt, "authenticate": authenticate, "authorize": authorize, "exercise": exercise},
     endpoint=endpoint,
     destination=destination,
