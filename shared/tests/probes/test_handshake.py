@@ -143,3 +143,17 @@ def test_a_key_and_a_certificate_need_each_other(authority: Authority) -> None:
             parse_credentials(kind, given, config=config)
         assert [(one.pointer, one.code) for one in refused.value.errors] == [("/credentials/client_key", code)]
     assert parse_credentials(kind, {}, config=with_one, stored=["client_key"]).given() == {}
+
+
+async def test_a_server_that_hangs_up_without_a_word_has_not_agreed(
+    climbing: Any, authority: Authority, tmp_path: Path
+) -> None:
+    """asyncio's own server: it refuses a client without a certificate and does not say so."""
+    context = authority.issue("localhost").server(tmp_path, clients=authority)
+    async with serving(OK, tls=context) as server:
+        config = {"host": "localhost", "port": server.port, "ca_certificate": authority.pem}
+        verdict = await climbing("tls", config)
+        ours = authority.issue("clearline")
+        good = await climbing("tls", config | {"client_certificate": ours.certificate}, {"client_key": ours.key})
+    assert found(verdict)[:2] in {("SERVER_CLOSED", "tls"), ("CONNECTION_RESET", "tls")}
+    assert good.status == "verified", good.failure

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.harness.authority import Authority
 
@@ -30,6 +31,15 @@ async def reading_token(reader: Any, writer: Any, state: Listening) -> None:
     state.received += head + await reader.readexactly(size)
     writer.write(http_answer("200 OK", body=json.dumps(ISSUED).encode()))
     await writer.drain()
+
+
+@pytest.mark.parametrize("lasts", [3600, -1, "60", 10**400, [[[1]]], None, 1e400])
+async def test_whatever_a_token_says_of_itself_can_be_told(climbing: Any, lasts: Any) -> None:
+    said = ISSUED | {"expires_in": lasts, "scope": lasts}
+    async with serving(issuing(said)) as tokens, serving(answering(http_answer())) as service:
+        verdict = await climbing("http", *form(service, tokens))
+    assert verdict.status == "verified", verdict.failure
+    msgspec.json.encode(verdict.steps)
 
 
 def form(service: Listening, tokens: Listening, **changed: Any) -> tuple[dict[str, Any], dict[str, str]]:

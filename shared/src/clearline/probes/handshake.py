@@ -50,13 +50,18 @@ async def shake_hands(
 
 
 async def _heard_out(first: Negotiation, climb: Climb, context: ssl.SSLContext, opened: Opened, name: str) -> None:
-    """The server's last word on the handshake; where a reset may have swallowed it, once more without interrupting."""
+    """The server's last word on the handshake; where our goodbye may have cut it off, once more without one."""
+    if first.presented().version != "TLSv1.3":  # before, a handshake ended only after both had agreed
+        return
     try:
         await first.farewell()
-    except ConnectionResetError:
-        again = Negotiation(await opened(climb), context, name)
+    except (ConnectionError, ssl.SSLEOFError):
         try:
+            again = Negotiation(await opened(climb), context, name)
             await again.shake()
+        except (OSError, EOFError, StepFailed):  # it agreed a moment ago: whoever comes next may see what is new
+            return
+        try:
             await again.listen()
         finally:
             again.abort()

@@ -95,7 +95,7 @@ def _read(answer: Answer, climb: Climb, config: HttpConfig) -> Token:
     evidence = {
         "token_from": climb.endpoint.host,
         "token_ms": answer.evidence["total_ms"],
-        "expires_in": lasts if isinstance(lasts, int) else None,
+        "expires_in": lasts,
         "scope": granted,
     }
     return Token(text=text, evidence=evidence, lacking=lacking)

@@ -32,27 +32,38 @@ class Negotiation:
         self._reader, self._writer = streams
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._heard = False
 
     async def shake(self) -> None:
         """Until both sides agree. Raises what `ssl` raises, and `ConnectionError`."""
         await self._until_done(self._tls.do_handshake)
+        self._heard = False
 
     async def farewell(self) -> None:
         """Say goodbye and hear what the server says: in TLS 1.3 it refuses a client only after the handshake.
 
-        Raises `ssl.SSLError` where it closes with an alarm and `ConnectionResetError` where that may have been lost:
-        a server that no longer reads resets the line over our goodbye. Anything else, or nothing, is a good end.
+        Raises as `listen` does. A server that no longer reads may reset the line over our goodbye, which swallows its
+        own last word: only `listen` alone tells for certain.
         """
         with suppress(ssl.SSLWantReadError):  # nothing that came is lost: reading begins below
             self._tls.unwrap()
         self._flush()
-        await self.listen()
+        with suppress(ssl.SSLZeroReturnError):  # it says goodbye too
+            await self.listen()
 
     async def listen(self) -> None:
-        """Until the server has said something, or nothing for a while. Raises as `farewell` does."""
-        with suppress(TimeoutError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        """Until the server has said something or nothing for a while: both are good, it waits for us.
+
+        Raises `ssl.SSLError` for its alarm, and that or `ConnectionError` where it hangs up without a single word.
+        """
+        try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._until_done(lambda: self._tls.read(1))
+        except TimeoutError:
+            return
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            if not self._heard:
+                raise
 
     def presented(self) -> Presented:
         """What is known now, however the handshake went."""
@@ -66,6 +77,7 @@ class Negotiation:
     async def _until_done(self, act: Callable[[], object]) -> None:
         while self._wants_more(act):
             if data := await self._reader.read(BLOCK):
+                self._heard = True
                 self._incoming.write(data)
             else:
                 self._incoming.write_eof()

@@ -47,7 +47,9 @@ class Redactor:
     def evidence(self, value: Any, depth: int = 0) -> Any:
         """Bounded, JSON-able and scrubbed; what is neither text, number nor container of these becomes text."""
         match value:
-            case None | bool() | int() | float():
+            case None | bool() | float():
+                return value
+            case int() if value.bit_length() < 64:  # noqa: PLR2004 - what every reader of JSON can hold
                 return value
             case Mapping() if depth < MAX_DEPTH:
                 items = list(value.items())[:MAX_ITEMS]

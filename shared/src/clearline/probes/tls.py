@@ -75,13 +75,13 @@ async def encrypt(climb: Climb) -> Evidence:
         finding.field = _FIELDS.get(finding.code, finding.field)
         raise
     told = {"server_name": _name(config), **evidence}
-    if evidence["certificate"].get("days_left", 0) < config.minimum_days:
-        ends = evidence["certificate"].get("not_after")
+    certificate = evidence.get("certificate", {})
+    if certificate.get("days_left", 0) < config.minimum_days:
         raise StepFailed(
             "TLS_CERTIFICATE_EXPIRING",
             field="/config/minimum_days",
             evidence=told,
-            not_after=ends,
+            not_after=certificate.get("not_after"),
             minimum=config.minimum_days,
         )
     return told
