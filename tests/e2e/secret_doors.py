@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
-from shared.tests.probes.test_every_kind import OURS, SAMPLES, SECRET
+from shared.tests.probes.kind_samples import OURS, SAMPLES, SECRET
 from tests.e2e.secret_search import Place
 from tests.harness.waiting import until
 

@@ -12,12 +12,15 @@ import asyncpg
 import httpx2
 import pytest
 from aiokafka import AIOKafkaProducer
+from tests.e2e.collector import Collector
 from tests.e2e.local_checkout import Checkout
 from tests.e2e.secret_doors import HARD, Doors, Marks, repeating
 from tests.e2e.secret_search import Place, files_below, pages, sightings, spellings, table_rows, topic_records
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 PLANTED = 1000
+SERVICES = 3
 DECLARED = """
 connections:
   - name: declared-{unique}
@@ -69,6 +72,7 @@ def by_command_line(running: Checkout, doors: Doors, port: int) -> list[Place]:
         running.command("connections", "edit", f"declared-{unique}", "--set", f"token={doors.fresh(doors.marks.hard)}"),
         running.command("connections", "edit", f"declared-{unique}", "--secret", doors.fresh(doors.marks.hard)),
         running.command("connections", "history", f"declared-{unique}"),
+        running.command("dead-letters", "list"),
     ]
     assert [each.returncode for each in done[2:5]] == [0, 0, 0], [each.stderr for each in done[2:5]]
     return [Place("command line", " ".join(each.args[1:3]), _printed(each)) for each in done]
@@ -102,12 +106,17 @@ async def plant(running: Checkout, canary: str) -> None:
         log.write(b"\n".join(texts) + b"\n")
 
 
+def services_in(spans: Collector) -> set[bytes]:
+    names = (b"gateway", b"gateway-project", b"verifier")
+    return {name for name in names if any(name in body for body in spans.bodies)}
+
+
 def kinds_of(found: Iterable[str], kind: str, name: str) -> set[str]:
     prefix = f"{kind} {name}: "
     return {each.removeprefix(prefix) for each in found if each.startswith(prefix)}
 
 
-async def test_of_a_thousand_secrets_none_stands_anywhere_in_any_spelling(running: Checkout) -> None:
+async def test_of_a_thousand_secrets_none_stands_anywhere_in_any_spelling(running: Checkout, spans: Collector) -> None:
     url = f"{running.env()['CLEARLINE_URL']}/api/v1"
     async with (
         repeating() as service,
@@ -120,8 +129,11 @@ async def test_of_a_thousand_secrets_none_stands_anywhere_in_any_spelling(runnin
         await doors.settled()
         await doors.look_at_everything()
         heard = [Place("service", "where they belong", service.received)]
-    places = [*await everything(running), *doors.answers, *printed]
-    assert {place.kind for place in places} == {"topic", "table", "log", "metrics", "answer", "command line"}
+    await until(lambda: len(services_in(spans)) == SERVICES, within=30, what="each service has sent spans")
+    traces = [Place("traces", "spans", body) for body in spans.bodies]
+    places = [*await everything(running), *doors.answers, *printed, *traces]
+    kinds = {"topic", "table", "log", "metrics", "answer", "command line", "traces"}
+    assert {place.kind for place in places} == kinds
     kept = {door: doors.statuses[door] - {429} for door in ("create", "edit", "test")}
     assert kept == {"create": {201}, "edit": {200}, "test": {202}}
     assert doors.statuses["misplaced"] | doors.statuses["malformed"] == {400, 422}
