@@ -2,10 +2,15 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from services.gateway.tests.api_stand import ApiStand
+from services.gateway.tests.migrated import MigratedDatabase
+
+from gateway.read_model.pools import open_pool
+from gateway.renewals import Renewals
 
 pytestmark = pytest.mark.integration
 
@@ -35,6 +40,34 @@ async def test_of_many_requests_one_verification_comes(stand: ApiStand, tcp_draf
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["verification_id"] for answer in answers}) == 1
     assert len({answer.json()["correlation_id"] for answer in answers}) == 1
+
+
+async def test_a_renewal_and_people_at_the_same_moment_make_one_verification(
+    stand: ApiStand, api_database: MigratedDatabase, tcp_draft: Any
+) -> None:
+    client = await stand.client_of("operator")
+    urls = []
+    for number in range(5):
+        body = (await client.post("/connections", json=tcp_draft(name=f"c{number}"))).json()
+        await stand.end_verification(body["verification"]["id"])
+        urls.append(f"/connections/{body['id']}")
+        assert (await client.post(f"{urls[-1]}/activate")).status_code == 200
+    pool = await open_pool(api_database.login("clearline_relay"), name="test-clock", max_size=3)
+
+    async def renew() -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await Renewals().renew(connection, datetime.now(UTC) + timedelta(hours=23))
+
+    by_hand = (client.post(f"{url}/verify") for url in urls for _ in range(3))
+    answers = await asyncio.gather(*(renew() for _ in range(3)), *by_hand)
+    await pool.close()
+    assert {answer.status_code for answer in answers if answer is not None} == {202}
+    ids = {answer.json()["verification_id"] for answer in answers if answer is not None}
+    pending = await stand.owner.fetch("select id from verifications where outcome = 'pending'")
+    assert {str(row["id"]) for row in pending} == ids
+    assert len(ids) == len(urls)
+    asked = "select count(*) from outbox where topic = 'clearline.verification-requests'"
+    assert await stand.owner.fetchval(asked) == 2 * len(urls), "each asked for once when created, and once now"
 
 
 async def test_the_outbox_keeps_the_order_of_each_connection(stand: ApiStand, tcp_draft: Any) -> None:

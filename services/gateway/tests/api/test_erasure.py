@@ -8,12 +8,12 @@ from services.gateway.tests.api_stand import ApiStand
 
 pytestmark = pytest.mark.integration
 MARK = "erase-me"
-KEPT = {"outbox", "tokens", "idempotency_keys"}
-"""Events that wait for Kafka go before the tombstone; remembered answers live for a day."""
+KEPT = {"outbox"}
+"""Events that wait for Kafka go before the tombstone."""
 
 
 async def retired(stand: ApiStand, client: Any, draft: dict[str, Any]) -> str:
-    body = (await client.post("/connections", json=draft)).json()
+    body = (await client.post("/connections", json=draft, headers={"idempotency-key": "once"})).json()
     url = f"/connections/{body['id']}"
     await stand.end_verification(body["verification"]["id"], "failed")
     await stand.owner.execute(
@@ -44,7 +44,7 @@ async def test_nothing_of_what_it_held_is_left(stand: ApiStand, tcp_draft: Any) 
     other = (await admin.post("/connections", json=tcp_draft(name="another"))).json()
     connection_id = await retired(stand, admin, draft)
     before = await texts(stand.owner)
-    held = {"audit", "connection_revisions", "service_connection_profiles", "verification_steps"}
+    held = {"audit", "idempotency_keys", "connection_revisions", "service_connection_profiles", "verification_steps"}
     assert held <= {name for name, text in before.items() if MARK in text}
     answer = await admin.post(f"/connections/{connection_id}:erase")
     assert answer.status_code == 200, answer.text

@@ -11,7 +11,7 @@ from services.gateway.tests.migrated import MigratedDatabase
 from clearline.chassis.clock import SystemClock
 from clearline.chassis.consumption import Batch, Partition, Received, Span
 from clearline.contracts.event import Event
-from clearline.contracts.topics import CONNECTIONS, VERIFICATIONS
+from clearline.contracts.topics import CONNECTIONS, VERIFICATIONS, Topic
 from gateway.metrics import GatewayMetrics
 from gateway.projections import Surroundings
 from gateway.projector import CONSUMER, Projector
@@ -49,12 +49,12 @@ def batch(events: Sequence[Event], topic: str, first: int) -> Batch:
 
 
 @asynccontextmanager
-async def projecting(migrated: MigratedDatabase) -> AsyncIterator[Projecting]:
+async def projecting(migrated: MigratedDatabase, connections: Topic = CONNECTIONS) -> AsyncIterator[Projecting]:
     pool = await open_pool(migrated.login("clearline_projector"), name="test-project", max_size=2)
     registry = CollectorRegistry()
     positions = StoredPositions(pool, CONSUMER, cluster_id)
     await positions.load([Partition(VERIFICATIONS.name, 0)])
-    around = Surroundings(SystemClock(), GatewayMetrics(registry), timedelta(hours=24), CONNECTIONS)
+    around = Surroundings(SystemClock(), GatewayMetrics(registry), timedelta(hours=24), connections)
     try:
         yield Projecting(Projector(pool=pool, positions=positions, around=around), positions, registry)
     finally:

@@ -19,6 +19,7 @@ def test_only_the_last_record_of_a_key_matters() -> None:
     stale = [configured(ID, each) for each in (1, 2, 1)]
     assert look(stale, {}) == ({ID: 2}, stale[2:])
     assert look(stale[:1], {ID: 7}) == ({ID: 7}, stale[:1])
+    assert look(fine, {}, {ID}) == ({ID: 2}, fine[3:]), "of what is gone every state is an old one"
 
 
 async def at_sequence(owner: asyncpg.Connection, sequence: int) -> UUID:
@@ -73,7 +74,8 @@ async def test_a_retired_connection_stays_retired_and_a_buried_one_buried(
         await say(member, connection_id, 4, 3)
         await owner.execute("update service_connection_profiles set tombstoned_at = now()")
         await say(member, connection_id, 2)
-    assert await outgoing(owner) == [("clearline.connection.retired.v1", "4"), ("tombstone", None)]
+        await say(member, connection_id, 4)  # the very state before the tombstone, sent again after it
+    assert await outgoing(owner) == [("clearline.connection.retired.v1", "4"), ("tombstone", None), ("tombstone", None)]
 
 
 async def test_a_database_set_back_does_not_publish_for_ever(

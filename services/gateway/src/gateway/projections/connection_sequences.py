@@ -1,10 +1,12 @@
 """Sees to it that the last record of each connection on the compacted topic is its newest state.
 
 A relay that slept may have sent an old state after a newer one. Consumers ignore it by its sequence; but compaction
-keeps the last record, whatever it says. So the state as it is now is published once more, through the outbox.
+keeps the last record, whatever it says. So the state as it is now is published once more, through the outbox. Of a
+connection that is gone every state is an old one: its tombstone goes out again.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 import structlog
@@ -29,21 +31,28 @@ class ConnectionSequences:
     async def apply(self, connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
         ids = sorted({event.data.connection_id for event in events})
         rows = await connection.fetch(sql("connection_sequences_lock"), ids)
-        highest, stale = look(events, {row["connection_id"]: row["sequence"] for row in rows})
+        gone = {row["id"] for row in await connection.fetch(sql("connections_gone"), ids)}
+        highest, stale = look(events, {row["connection_id"]: row["sequence"] for row in rows}, gone)
         await connection.execute(sql("connection_sequences_raise"), ids, [highest[each] for each in ids])
         for event in stale:
             await _publish_again(connection, event, around)
 
 
-def look(events: Sequence[Event], seen: Mapping[UUID, int]) -> tuple[dict[UUID, int], list[Event]]:
-    """The highest sequence of each connection, and the last events of those where a higher one came before."""
+def look(
+    events: Sequence[Event], seen: Mapping[UUID, int], gone: AbstractSet[UUID] = frozenset()
+) -> tuple[dict[UUID, int], list[Event]]:
+    """The highest sequence of each connection; the last events of those where a higher one, or the end, was first."""
     highest = dict(seen)
     last: dict[UUID, Event] = {}
     for event in events:
         connection_id = event.data.connection_id
         highest[connection_id] = max(highest.get(connection_id, 0), event.sequence or 0)
         last[connection_id] = event
-    stale = [event for connection_id, event in sorted(last.items()) if (event.sequence or 0) < highest[connection_id]]
+    stale = [
+        event
+        for connection_id, event in sorted(last.items())
+        if connection_id in gone or (event.sequence or 0) < highest[connection_id]
+    ]
     return highest, stale
 
 
@@ -56,9 +65,10 @@ async def _publish_again(connection: Connection, stale: Event, around: Surroundi
         around.metrics.unknown.labels(ConnectionSequences.name).inc()
         _log.warning("an old state of a connection that does not exist here", connection_id=str(connection_id))
         return
-    if sequence <= (stale.sequence or 0):
+    gone = await connection.fetchval(sql("connection_is_gone"), connection_id)
+    if not gone and sequence <= (stale.sequence or 0):
         return  # this database is the older one (a restored backup): publishing it again would go on for ever
-    if await connection.fetchval(sql("connection_is_gone"), connection_id):
+    if gone:
         await outbox.append_tombstone(connection, around.connections, stale.key)
     else:
         await outbox.append(connection, around.connections, _again(stale, state, sequence, around))
