@@ -1,5 +1,7 @@
 """Looking at connections, naming them, letting them go live and go: output forms and exit codes."""
 
+from collections.abc import Callable
+
 import httpx2
 import pytest
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway
@@ -181,6 +183,39 @@ def test_a_silent_gateway_after_a_command_is_not_told_as_not_done(clearline: Cle
     assert "may have been carried out" in result.err
 
 
+def _lost(_request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.ReadError("connection reset")
+
+
+def test_a_lost_connection_is_tried_again_under_the_same_key(clearline: Clearline, gateway: FakeGateway) -> None:
+    gateway.add()
+    path = "/api/v1/connections/00000000-0000-4000-8000-000000000001/activate"
+    at_work = httpx2.Response(409, json={"code": "IDEMPOTENCY_KEY_IN_USE"})
+    script: list[Callable[[httpx2.Request], httpx2.Response]] = [_lost, lambda _request: at_work]
+
+    def losing(request: httpx2.Request) -> httpx2.Response:
+        if script:
+            return script.pop(0)(request)
+        del gateway.answers["POST", path]
+        return gateway._answer(request)
+
+    gateway.answers["POST", path] = losing
+    assert clearline("activate", "warehouse").code == 0
+    keys = [each.headers["idempotency-key"] for each in gateway.requests if each.method == "POST"]
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_what_has_no_key_is_not_sent_again(clearline: Clearline, gateway: FakeGateway) -> None:
+    gateway.add()
+    path = "/api/v1/connections/00000000-0000-4000-8000-000000000001"
+    gateway.answers["DELETE", path] = _lost
+    result = clearline("connections", "retire", "warehouse", "--yes")
+    assert result.code == 3
+    assert "may have been carried out" in result.err
+    assert [each.method for each in gateway.requests].count("DELETE") == 1
+
+
 def test_a_token_never_follows_a_redirect(clearline: Clearline, gateway: FakeGateway) -> None:
     gateway.answers["GET", "/api/v1/connections"] = lambda _request: httpx2.Response(
         307, headers={"location": "http://127.0.0.1:8080/api/v1/elsewhere"}
@@ -194,3 +229,15 @@ def test_no_owner_is_not_shown_as_somebody_called_nobody(clearline: Clearline, g
     told = clearline("connections", "show", "warehouse").out
     assert "nobody" not in told
     assert "(none)" in told
+
+
+def test_a_name_that_looks_like_something_else_is_found_too(clearline: Clearline, gateway: FakeGateway) -> None:
+    looks_like_an_id = "12345678-1234-4234-8234-123456789012"
+    gateway.add(looks_like_an_id, "production")
+    gateway.add("staging/x", "production")
+    for name in (looks_like_an_id, f"production/{looks_like_an_id}", "staging/x", "production/staging/x"):
+        shown = clearline("connections", "show", name, "-o", "json")
+        assert (shown.code, shown.json["environment"]) == (0, "production"), name
+    gateway.add("x", "staging")
+    assert clearline("connections", "show", "staging/x", "-o", "json").json["name"] == "x", "the full form comes first"
+    assert clearline("connections", "show", "production/staging/x", "-o", "json").json["name"] == "staging/x"

@@ -1,11 +1,11 @@
 """Finds the connection that a person means: `environment/name`, an id, or a bare name if only one fits."""
 
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from clearline.cli.answers import Connection
-from clearline.cli.ends import WrongUseError
+from clearline.cli.ends import RefusedError, WrongUseError
 from clearline.cli.reading import read
 from clearline.contracts.connection import ENVIRONMENTS
 
@@ -13,17 +13,15 @@ if TYPE_CHECKING:
     from clearline.cli.api import Api
     from clearline.cli.declared.declaration import Declared
 
+NOT_FOUND = 404
+
 
 def find(api: "Api", name: str) -> Connection:
-    """The one connection of that name. None or several is wrong use, told with what fits."""
-    identifier = _as_id(name)
-    if identifier is not None:
-        return read(Connection, api.get(f"/connections/{identifier}").body)
-    environment, bare = _split(name)
-    wanted = unicodedata.normalize("NFC", bare)
-    candidates: list[dict[str, Any]] = list(api.items("/connections", environment=environment, name=wanted))
-    found = [read(Connection, candidate) for candidate in candidates]
-    fitting = [one for one in found if one.name == wanted and one.lifecycle != "retired"]
+    """The one connection of that name. None or several is wrong use, told with what fits.
+
+    A name may look like an id or hold a slash itself; what the text says in full comes first, a bare name last.
+    """
+    fitting = _by_id(api, name) or _by_label(api, name) or _called(api, name, environment=None)
     match fitting:
         case [one]:
             return one
@@ -42,21 +40,29 @@ def find(api: "Api", name: str) -> Connection:
 
 def find_declared(api: "Api", item: "Declared") -> Connection | None:
     """The connection that a file declares, with the version that an edit has to name; None where there is none yet."""
-    for candidate in api.items("/connections", environment=item.environment, name=item.name):
-        found = read(Connection, candidate)
-        if (found.environment, found.name) == (item.environment, item.name) and found.lifecycle != "retired":
-            return found
-    return None
+    return next(iter(_called(api, item.name, environment=item.environment)), None)
 
 
-def _as_id(name: str) -> UUID | None:
+def _by_id(api: "Api", text: str) -> list[Connection]:
     try:
-        return UUID(name)
+        identifier = UUID(text)
     except ValueError:
-        return None
+        return []
+    try:
+        return [read(Connection, api.get(f"/connections/{identifier}").body)]
+    except RefusedError as refused:
+        if refused.problem.status != NOT_FOUND:
+            raise
+        return []
 
 
-def _split(name: str) -> tuple[str | None, str]:
+def _by_label(api: "Api", text: str) -> list[Connection]:
     """A slash divides only after an environment: names may contain one."""
-    environment, slash, rest = name.partition("/")
-    return (environment, rest) if slash and environment in ENVIRONMENTS else (None, name)
+    environment, slash, bare = text.partition("/")
+    return _called(api, bare, environment=environment) if slash and environment in ENVIRONMENTS else []
+
+
+def _called(api: "Api", name: str, *, environment: str | None) -> list[Connection]:
+    wanted = unicodedata.normalize("NFC", name)
+    found = [read(Connection, one) for one in api.items("/connections", environment=environment, name=wanted)]
+    return [one for one in found if one.name == wanted and one.lifecycle != "retired"]
