@@ -236,6 +236,20 @@ async def test_a_self_signed_certificate_is_its_own_finding(climbing: Any, self_
     assert found(verdict)[:2] == ("TLS_SELF_SIGNED", "tls")
 
 
+async def test_plain_http_where_tls_is_spoken_is_told_and_where_it_is_not_neither(climbing: Any) -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    async with serving(answering(http_answer()), tls=tls(certificate)) as server:
+        encrypted = await climbing("http", url(server))
+    async with serving(closing) as server:
+        ill = await climbing("http", url(server))
+    async with serving(answering(b"\x15\x03\x03\x00\x02\x02F")) as server:
+        assert found(await climbing("http", url(server)))[0] == "PROTOCOL_MISMATCH"
+        assert server.connections == 2  # `connect` and the exchange: the alarm said enough
+    assert found(encrypted) == ("PROTOCOL_MISMATCH", "exercise", "/config/url")
+    assert "speaks TLS" in encrypted.failure.operator_detail
+    assert found(ill)[0] in {"SERVER_CLOSED", "CONNECTION_RESET"}
+
+
 async def test_a_name_that_moves_after_the_first_look_up_is_judged_again(climbing: Any, moving_name: Any) -> None:
     async with (
         serving(silent, host="127.0.0.2") as canary,

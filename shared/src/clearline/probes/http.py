@@ -12,6 +12,7 @@ from clearline.probes.http_findings import (
     UNAUTHORIZED,
     complaint,
     forbidden,
+    https_there,
     lacking,
     unauthorized,
     unexpected,
@@ -80,14 +81,23 @@ async def exercise(climb: Climb) -> Evidence:
 
 async def _status(climb: Climb) -> int:
     """One exchange serves three rungs; it happens on the first that needs it."""
-    from clearline.probes.http_exchange import exchange  # noqa: PLC0415 - the gateway knows this form without aiohttp
-
     if "status" not in climb.kept:
-        await exchange(climb, dialled_url(climb.config), await _headers(climb))
+        await _exchange(climb, await _headers(climb))
         if (finding := complaint(climb.config, climb)) is not None:
             raise finding
     status: int = climb.kept["status"]
     return status
+
+
+async def _exchange(climb: Climb, headers: dict[str, str]) -> None:
+    from clearline.probes.http_exchange import exchange  # noqa: PLC0415 - the gateway knows this form without aiohttp
+
+    try:
+        await exchange(climb, dialled_url(climb.config), headers)
+    except Exception as error:
+        if (finding := await https_there(explain(error, climb, "exercise"), climb)) is not None:
+            raise finding from error
+        raise
 
 
 async def _headers(climb: Climb) -> dict[str, str]:

@@ -1,9 +1,11 @@
-"""What an answer's status says about a connection of kind `http`, in the catalogue's terms."""
+"""What an answer, or none, says about a connection of kind `http`, in the catalogue's terms."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from clearline.probes.faults import CLIENT_CERTIFICATE_FIELD
 from clearline.probes.http_form import HttpConfig
+from clearline.probes.implicit_tls import speaks_tls
 from clearline.probes.probe import Climb, StepFailed
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN = 400, 401, 403
@@ -17,8 +19,31 @@ CREDENTIALS: Mapping[str, str] = {
 """Way to authenticate → the credential that it needs."""
 
 
+_PLAIN_TO_TLS = (
+    b"plain HTTP request was sent to HTTPS port",  # nginx
+    b"HTTP request to an HTTPS server",  # Go, and with it Caddy, Traefik and Kubernetes
+    b"speaking plain HTTP to an SSL-enabled",  # Apache
+)
+_CUT = frozenset({"SERVER_CLOSED", "CONNECTION_RESET"})
+_ALARM = r"b'\x15\x03"
+"""How a TLS alarm (RFC 8446, section 5.1) begins, as the client library shows what it could not read."""
+
+
+async def https_there(finding: StepFailed | None, climb: Climb) -> StepFailed | None:
+    """After plain HTTP was cut or answered by noise: is it because TLS is spoken there? Nothing is said to find out."""
+    if finding is None or urlsplit(climb.config.url).scheme != "http":
+        return None
+    if _ALARM in str(finding.variables.get("why")) or (finding.code in _CUT and await speaks_tls(climb)):
+        return _not_plain("it speaks TLS at this port")
+    return None
+
+
+def _not_plain(why: str) -> StepFailed:
+    return StepFailed("PROTOCOL_MISMATCH", field="/config/url", expected="http, but https", why=why)
+
+
 def complaint(config: HttpConfig, climb: Climb) -> StepFailed | None:
-    """What nginx finds wrong with the encryption it tells in an answer: https://nginx.org/r/ssl_verify_client."""
+    """What servers find wrong with the encryption and tell in an answer: https://nginx.org/r/ssl_verify_client."""
     if climb.kept["status"] != BAD_REQUEST or config.expected_status == BAD_REQUEST:
         return None
     said, why = climb.kept["said"], "it says so in its answer"
@@ -26,9 +51,7 @@ def complaint(config: HttpConfig, climb: Climb) -> StepFailed | None:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=why)
     if b"The SSL certificate error" in said:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REFUSED", field=CLIENT_CERTIFICATE_FIELD, why=why)
-    if b"plain HTTP request was sent to HTTPS port" in said:
-        return StepFailed("PROTOCOL_MISMATCH", field="/config/url", expected="http, but https", why=why)
-    return None
+    return _not_plain(why) if any(words in said for words in _PLAIN_TO_TLS) else None
 
 
 def unauthorized(config: HttpConfig, status: int) -> StepFailed:

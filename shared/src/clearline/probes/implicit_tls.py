@@ -57,7 +57,7 @@ async def told_from_tls(climb: Climb, expected: str) -> AsyncIterator[None]:
         yield
     except (OSError, EOFError, StepFailed) as error:
         other = isinstance(error, StepFailed) and error.code != "PROTOCOL_MISMATCH"
-        if other or "tls" in climb.kept or not await _speaks_tls(climb):
+        if other or "tls" in climb.kept or not await speaks_tls(climb):
             raise
         why = "it speaks TLS at this port"
         raise StepFailed(
@@ -65,7 +65,8 @@ async def told_from_tls(climb: Climb, expected: str) -> AsyncIterator[None]:
         ) from error
 
 
-async def _speaks_tls(climb: Climb) -> bool:
+async def speaks_tls(climb: Climb) -> bool:
+    """Whether TLS is spoken there, whoever it is."""
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             await shake_hands(climb, trust(verify=False, authorities=None), open_streams)
