@@ -49,12 +49,14 @@ class VerificationRequested(Body, frozen=True, kw_only=True):
 
     verification_id: UUID
     connection_id: UUID | None
-    """None for unsaved values."""
+    """For unsaved values: whose stored secrets are used; None where none are."""
     revision: int | None
+    """None for unsaved values; `verification_id` is the test's id then."""
     environment: Environment
     kind: str
     config: dict[str, Any]
     envelopes: dict[str, Envelope] = {}
+    """Each sealed for this destination, and for the connection, or (new in a test of unsaved values) the test's id."""
     why: Why
     requested_by: str
     deadline: Moment
