@@ -18,7 +18,7 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP
 export CLEARLINE_PORT_BASE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs restart sealing-key reset doctor test test-unit test-integration test-e2e test-browser faults bench check verification-table
+.PHONY: help setup up down status logs restart sealing-key reset doctor test test-unit test-integration test-e2e test-browser faults fuzz bench check verification-table
 
 help: ## this list
 	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<18}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
@@ -67,6 +67,9 @@ test-browser: ## no browser tests yet: they come with the console
 
 faults: setup ## the long form: 50,000 commands (COMMANDS=) while everything is killed and frozen; SEED=
 	CLEARLINE_FAULTS_COMMANDS=$(or $(COMMANDS),50000) CLEARLINE_FAULTS_SEED=$(or $(SEED),1) $(VENV)/pytest -q tests/faults
+
+fuzz: setup ## more than 10,000 requests made up from the API's description, by each role; SEED=, CASES= per operation
+	CLEARLINE_FUZZ_CASES=$(or $(CASES),46) CLEARLINE_TEST_SEED=$(or $(SEED),20261122) $(VENV)/pytest -q -s services/gateway/tests/fuzz
 
 bench: setup ## measure everything against its floor in the same run (20 minutes); bench-NAME for one
 	$(VENV)/python -m bench $(if $(QUICK),--quick)

@@ -141,3 +141,39 @@ def test_keys_that_do_not_open_are_told_and_only_to_whoever_may_mend_it(
     assert "3 credentials are sealed for other keys" in result.out
     gateway.answers["GET", "/api/v1/keys"] = lambda _: problem(403, "NOT_ALLOWED", "Not you.")
     assert clearline("doctor").code == 0
+
+
+def test_the_audit_is_asked_for_what_was_meant(clearline: Clearline, gateway: FakeGateway) -> None:
+    one = gateway.add()
+    entry = {
+        "id": 1,
+        "at": "2026-01-01T00:00:00Z",
+        "principal": "ci#1b9d6bcd",
+        "action": "connection.edited",
+        "object_type": "connection",
+        "object_id": one["id"],
+        "environment": "production",
+        "correlation_id": "ref-1",
+        "parts": ["owner"],
+        "before": {"owner": None},
+        "after": {"owner": "team"},
+    }
+    gateway.answers["GET", "/api/v1/audit"] = lambda _request: httpx2.Response(
+        200, json={"items": [entry], "next_cursor": None}
+    )
+    result = clearline("audit", "--connection", "warehouse", "--actor", "ci#1b9d6bcd", "--since", "7d")
+    assert result.code == 0
+    assert all(word in result.out for word in ("ci#1b9d6bcd", "connection.edited", "owner: none", "team", "ref-1"))
+    asked = gateway.requests[-1].url.params
+    assert (asked["connection_id"], asked["actor"]) == (one["id"], "ci#1b9d6bcd")
+    assert asked["since"] == "2026-11-15T12:00:00+00:00"
+    assert clearline("audit", "--since", "yesterday").code == 2
+
+
+def test_the_last_admin_goes_only_when_that_is_said(clearline: Clearline, gateway: FakeGateway) -> None:
+    identifier = "00000000-0000-4000-8000-00000000000a"
+    gateway.answers["DELETE", f"/api/v1/tokens/{identifier}"] = lambda _request: httpx2.Response(204)
+    assert clearline("tokens", "revoke", identifier, "--last-too").code == 0
+    assert gateway.requests[-1].url.params["last_too"] == "true"
+    assert clearline("tokens", "revoke", identifier).code == 0
+    assert "last_too" not in gateway.requests[-1].url.params

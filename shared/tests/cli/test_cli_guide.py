@@ -14,7 +14,7 @@ from clearline.cli.app import app
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guides" / "command-line.md"
 PROSE = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/decisions/*.md")})
-WITH_COMMANDS = ("README.md", GUIDE.name, "config-as-code.md")
+WITH_COMMANDS = ("README.md", GUIDE.name, "config-as-code.md", "access.md")
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 

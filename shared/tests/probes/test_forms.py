@@ -250,3 +250,10 @@ def test_what_moves_the_secret_changes_the_destination(kind: str, one: Any, othe
 def test_a_config_survives_being_stored(kind: str, raw: object) -> None:
     config = parse_config(KINDS[kind], raw)
     assert parse_config(KINDS[kind], config.as_json()) == config
+
+
+@pytest.mark.parametrize("name", ["(", "a[0]", "[", "", "a/b~c"])
+def test_an_unknown_field_is_told_whatever_it_is_called(name: str) -> None:
+    with pytest.raises(ClearlineError) as refused:
+        parse_config(kind_named("tcp"), {"host": "db.example.com", "port": 1, name: 1})
+    assert [each.code for each in refused.value.errors] == ["FIELD_UNKNOWN"]

@@ -1,5 +1,6 @@
 """The gateway's HTTP API as the commands use it: every answer is JSON or one of three errors for people."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,6 +11,7 @@ import httpx2
 import msgspec
 
 from clearline.catalogue import translate
+from clearline.cli import again
 from clearline.cli.answers import Problem
 from clearline.cli.ends import NoAnswerError, RefusedError, WrongUseError
 from clearline.cli.plain_text import plain
@@ -49,8 +51,16 @@ class Reply:
 class Api:
     """One conversation with one gateway."""
 
-    def __init__(self, target: Target, correlation_id: str, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        correlation_id: str,
+        transport: httpx2.BaseTransport | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.target = target
+        self._pause = pause
+        self._run, self._posts = correlation_id, 0
         headers = {
             "accept": "application/json",
             "user-agent": f"clearline-cli/{installed_version()}",
@@ -81,8 +91,10 @@ class Api:
         return self.send("GET", PREFIX + path, query={key: value for key, value in query.items() if value is not None})
 
     def post(self, path: str, body: Any = None) -> Reply:
-        """Ask for something."""
-        return self.send("POST", PREFIX + path, body=body)
+        """Ask for something, under a key of its own: sent again it is not done again."""
+        self._posts += 1
+        key = f"{self._run}-{self._posts}"
+        return self.send("POST", PREFIX + path, body=body, headers={again.HEADER: key})
 
     def put(self, path: str, body: Any, *, etag: str) -> Reply:
         """Replace what was read under `etag`."""
@@ -137,7 +149,8 @@ class Api:
         accepted: tuple[int, ...],
     ) -> Reply:
         try:
-            response = self._client.request(method, path, params=query, json=body, headers=headers)
+            request = self._client.build_request(method, path, params=query, json=body, headers=headers)
+            response = again.send_again(self._client, request, self._pause)
         except httpx2.TransportError as error:
             raise self._no_answer(method, error) from error
         content = _content(response)

@@ -6,6 +6,7 @@ import typer
 
 from clearline.cli.commands import (
     applying,
+    audit,
     checking,
     connections,
     dead_letters,
@@ -55,6 +56,7 @@ app.command()(lifecycle.deactivate)
 app.command()(kinds.kinds)
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(keys.app, name="keys")
+app.command()(audit.audit)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(doctor.doctor)
 app.command()(version.version)

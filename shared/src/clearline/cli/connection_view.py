@@ -10,6 +10,7 @@ from clearline.cli.moments import moment
 from clearline.cli.verification_view import step_lines, verdict_lines
 
 HEADERS = ("ENVIRONMENT", "NAME", "KIND", "LIFECYCLE", "VERIFICATION", "HEALTH", "REVISION", "LAST VERIFIED")
+AUDIT_HEADERS = ("AT", "WHO", "WHAT", "OBJECT", "ENVIRONMENT", "CHANGES", "REFERENCE")
 HISTORY_HEADERS = ("AT", "WHO", "WHAT", "CHANGES")
 _WIDTH = len("credentials")
 
@@ -50,6 +51,13 @@ def connection_lines(one: Connection) -> Iterator[Line]:
         yield Line(f"Revision {one.live.revision} stays live: {_pairs(one.live.config)}", "bold")
 
 
+def audit_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """One entry of the audit, whatever it is about."""
+    at, who, what, changes = history_row(entry)
+    about = f"{entry.get('object_type', '')} {entry.get('object_id', '')}"
+    return at, who, what, about, str(entry.get("environment") or ""), changes, str(entry.get("correlation_id", ""))
+
+
 def history_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """One change: when, who, what, and before → after of what differs."""
     before, after = entry.get("before") or {}, entry.get("after") or {}
@@ -57,7 +65,7 @@ def history_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
         moment(entry.get("at")),
         str(entry.get("principal", "")),
         str(entry.get("action", "")),
-        "; ".join(_changes("", before, after)),
+        "; ".join(_changes("", before, after)) or ", ".join(entry.get("parts") or ()),  # viewers read the parts
     )
 
 

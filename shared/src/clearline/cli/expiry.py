@@ -1,4 +1,4 @@
-"""`--expires`: a duration from now, or a time."""
+"""`--expires`, `--since`, `--until`: a duration from now, or a time."""
 
 import re
 from datetime import datetime, timedelta
@@ -18,11 +18,17 @@ def expiry(text: str, now: datetime) -> datetime:
     return when
 
 
-def _time(text: str) -> datetime:
+def ago(text: str, now: datetime, option: str) -> datetime:
+    """The moment that `7d` before now, `12h` or a time names."""
+    match = _DURATION.fullmatch(text.strip())
+    return now - timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}) if match else _time(text, option)
+
+
+def _time(text: str, option: str = "--expires") -> datetime:
     try:
         when = datetime.fromisoformat(text.strip())
     except ValueError:
         when = None
     if when is None or when.tzinfo is None:
-        raise WrongUseError("--expires wants a duration (30m, 12h, 30d, 8w) or a time such as 2027-01-31T00:00:00Z.")
+        raise WrongUseError(f"{option} wants a duration (30m, 12h, 30d, 8w) or a time such as 2027-01-31T00:00:00Z.")
     return when

@@ -33,6 +33,8 @@ def problem_body(error: CommandError) -> Mapping[str, Any]:
     if isinstance(error, RefusedError):
         return error.body
     code, docs_url = (error.code, error.docs_url) if isinstance(error, NoAnswerError) else (None, None)
+    if isinstance(error, FaultsError):
+        code = "VALIDATION_FAILED"
     return {
         "type": docs_url or "about:blank",
         "title": "No answer" if isinstance(error, NoAnswerError) else "Wrong use",

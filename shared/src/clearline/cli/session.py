@@ -40,7 +40,7 @@ def session(context: typer.Context, output: OutputForm, *, token_needed: bool = 
             for warning in target.warnings:
                 screen.note(f"Warning: {warning}")
             need_token(target)
-        api = Api(target, f"cli-{surroundings.new_id()}", surroundings.transport)
+        api = Api(target, f"cli-{surroundings.new_id()}", surroundings.transport, surroundings.sleep)
         try:
             yield Session(surroundings=surroundings, target=target, api=api, screen=screen)
         finally:

@@ -128,10 +128,13 @@ def _parse(model: type[F], raw: object, at: str, found: Mapping[str, FieldError]
 
 
 def _field_error(error: ErrorDetails, at: str, model: type[Form]) -> FieldError:
-    location = [part for part in error["loc"] if not _is_branch(part)]
+    *above, last = error["loc"] or ("",)
+    unknown = error["type"] == "extra_forbidden"  # then the last part is a name that somebody typed: `(`, perhaps
+    location = [part for part in (*above, last) if part != "" and not _is_branch(part)]
+    location += [last] if unknown and _is_branch(last) else []
     pointer = at + "".join(f"/{_escaped(part)}" for part in location)
     code, detail = _meaning(error, model)
-    if code == "FIELD_UNKNOWN" and at == "/config" and _SECRET_NAME.search(str(location[-1])):
+    if code == "FIELD_UNKNOWN" and at == "/config" and _SECRET_NAME.search(str(last)):
         code, detail = "SECRET_IN_PUBLIC_FIELD", "Config can be read by everyone; put secrets under credentials."
     return FieldError(pointer, code, detail)
 

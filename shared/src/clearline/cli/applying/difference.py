@@ -1,7 +1,7 @@
 """What has to be done so that a connection is as its file declares it. Pure: state and declaration in, plan out.
 
-A stored secret can be compared with nothing (see docs/decisions/0060), so it is sent only when it is missing, when the
-edit changes where it would go, or when somebody says that it has been replaced.
+A stored secret can be compared with nothing (see docs/decisions/0060), so it never makes a revision by itself unless it
+is missing or somebody says that it has been replaced. A revision that is made anyway is made of what the file says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,11 +47,13 @@ class Plan:
 
     actions: tuple[Action, ...] = ()
     changes: tuple[Change, ...] = ()
+    wanted: frozenset[str] = frozenset()
+    """Credentials that cannot be done without: missing, replaced, or on their way to another place."""
     sent: frozenset[str] = frozenset()
-    """Credentials that are sent."""
+    """Credentials that are sent: those, and all that are declared where a revision is made anyway."""
     removed: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
-    """Credentials that are stored and declared: whether they are the same nobody can tell."""
+    """Credentials that are stored and declared and stay: whether they are the same nobody can tell."""
     faults: tuple[Fault, ...] = ()
     """What the file lacks; nothing is applied before it is mended."""
     refusal: Fault | None = None
@@ -79,11 +81,11 @@ def plan(item: Declared, current: Connection | None, *, replace: bool) -> Plan:
 def _creation(item: Declared) -> Plan:
     given = _given(item)
     changes = [Change(f"/config/{name}", None, value) for name, value in item.config.items()]
-    changes += [Change(f"/credentials/{name}", None, "given") for name in sorted(given)]
+    changes += [Change(f"/credentials/{name}", None, "sent") for name in sorted(given)]
     changes += [] if item.owner is None else [Change("/owner", None, item.owner)]
     actions = (Action.CREATE, Action.ACTIVATE) if item.active else (Action.CREATE,)
     faults = _missing(item, given)
-    return Plan(actions=actions, changes=tuple(changes), sent=given, faults=tuple(faults))
+    return Plan(actions=actions, changes=tuple(changes), wanted=given, sent=given, faults=tuple(faults))
 
 
 def _edition(item: Declared, current: Connection, *, replace: bool) -> Plan:
@@ -93,19 +95,21 @@ def _edition(item: Declared, current: Connection, *, replace: bool) -> Plan:
     kept = stored & item.kind.allowed_credentials(item.form)
     moved = before is None or item.kind.destination(before) != item.kind.destination(item.form)
     old = frozenset(name for name in given & stored if _older(item, current.credentials[name]))
-    sent = (given - stored) | (given if moved or replace else old)
+    wanted = (given - stored) | (given if moved or replace else old)
     removed = stored & {name for name, source in item.credentials.items() if source is None} | (stored - kept)
     config = list(_differences("/config", before.as_json() if before else current.config, item.form.as_json()))
-    secrets = [Change(f"/credentials/{name}", "stored" if name in stored else None, "changed") for name in sorted(sent)]
+    revised = bool(config or wanted or removed)
+    sent = given if revised else frozenset()
+    secrets = [Change(f"/credentials/{name}", "stored" if name in stored else None, "sent") for name in sorted(sent)]
     secrets += [Change(f"/credentials/{name}", "stored", None) for name in sorted(removed)]
     settings = list(_settings(item, current))
     faults = _missing(item, given | (kept - removed))
     if moved:
         faults += [_wanted_again(item, name) for name in sorted(kept - given - removed)]
-    revised = bool(config or secrets)
     return Plan(
         actions=tuple(_actions(item, current, revised=revised, resettled=bool(settings))),
         changes=(*config, *secrets, *settings),
+        wanted=wanted,
         sent=sent,
         removed=removed,
         unknown=(given & stored) - sent,

@@ -38,16 +38,16 @@ def _compared(session: Session, wishes: Wishes, item: Declared) -> Outcome:
 def secrets_of(outcomes: Sequence[Outcome], *, dry_run: bool) -> tuple[list[Secrets], list[Fault]]:
     """The declared secrets of each item, and warnings. Raises `FaultsError` with all that is missing or wrong.
 
-    A dry run only warns of references that it would not send: a pipeline that shows differences need hold no secret.
+    A dry run only warns of references that it could do without: a pipeline that shows differences need hold no secret.
     """
     read: list[Secrets] = []
     faults: list[Fault] = []
     warnings: list[Fault] = []
     for outcome in outcomes:
-        item, sent = outcome.item, outcome.plan.sent
+        item, sent, wanted = outcome.item, outcome.plan.sent, outcome.plan.wanted
         secrets, unread = item.secrets(frozenset(item.credentials))
         for fault in unread:
-            needed = not dry_run or fault.pointer.rpartition("/")[2] in sent
+            needed = not dry_run or fault.pointer.rpartition("/")[2] in wanted
             (faults if needed else warnings).append(fault)
         faults += [*outcome.plan.faults, *_wrong(outcome, {name: secrets[name] for name in sent & secrets.keys()})]
         read.append(secrets)

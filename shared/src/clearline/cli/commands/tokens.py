@@ -67,11 +67,15 @@ def list_tokens(context: typer.Context, *, output: Output = OutputForm.TABLE) ->
 def revoke(
     context: typer.Context,
     token: Annotated[str, typer.Argument(metavar="ID", help="Its id, or its name if only one is called so.")],
+    *,
+    last_too: Annotated[
+        bool, typer.Option("--last-too", help="Also the last admin's token of an environment, which is refused else.")
+    ] = False,
 ) -> None:
     """End a token at once."""
     with session(context, OutputForm.TABLE) as opened:
         identifier = token if _ID.fullmatch(token) else _id_of(opened, token)
-        opened.api.delete(f"/tokens/{identifier}")
+        opened.api.delete(f"/tokens/{identifier}" + ("?last_too=true" if last_too else ""))
         opened.screen.line(f"Token {identifier} is revoked.")
 
 

@@ -17,7 +17,7 @@ def declared_item(shape: Shape, now: datetime) -> Declared | None:
     """The item, or None with its faults in the shape."""
     shape.refuse_unknown("", FIELDS, shape.node.value)
     name, environment, owner = shape.text("name", needed=True), shape.environment(), shape.text("owner", needed=False)
-    for found in (name and name_fault(name), owner and owner_fault(owner)):
+    for found in (name and name_fault(name), None if owner is None else owner_fault(owner)):
         if isinstance(found, FieldError):
             shape.complain(found.pointer, found.code, found.detail)
     if name == "":

@@ -71,8 +71,8 @@ def _without_line_end(text: str) -> str:
 
 
 def has_reference(text: str) -> bool:
-    """Whether the text is more than it says."""
-    return _PART.search(text) is not None
+    """Whether something of the text comes from elsewhere."""
+    return any(part[1] is not None for part in _PART.finditer(text))
 
 
 def is_reference_alone(text: str) -> bool:
