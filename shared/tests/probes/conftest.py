@@ -80,6 +80,21 @@ def moving_name(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return moving
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.StreamWriter]:
+    """Every connection that is opened as streams from now on, to see that it ends."""
+    writers: list[asyncio.StreamWriter] = []
+    connect = asyncio.open_connection
+
+    async def noted(*args: Any, **options: Any) -> Any:
+        streams = await connect(*args, **options)
+        writers.append(streams[1])
+        return streams
+
+    monkeypatch.setattr(asyncio, "open_connection", noted)
+    return writers
+
+
 @pytest.fixture(scope="session")
 def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     """A server's certificate for localhost that nobody but itself has signed."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from tests.harness.waiting import until
 
 from clearline.probes.kafka_messages import API_VERSIONS, METADATA, SASL_AUTHENTICATE, SASL_HANDSHAKE
 from clearline.probes.kafka_scram import MAX_ROUNDS, MIN_ROUNDS, Scram, ScramError, check_signature
@@ -286,12 +287,27 @@ async def test_no_more_brokers_are_dialled_than_a_climb_may(climbing: Any) -> No
     assert (verdict.steps[5].evidence["brokers"], len(verdict.steps[5].evidence["reached"])) == (500, 16)
 
 
-async def test_every_connection_ends_with_the_climb(climbing: Any) -> None:
+async def test_every_connection_ends_with_the_climb(climbing: Any, opened: list[asyncio.StreamWriter]) -> None:
+    answers = {API_VERSIONS: api_versions()}
+    async with serving(kafka_saying(answers)) as server:
+        for brokers in ([(1, "127.0.0.1", server.port), (2, "127.0.0.1", server.port)], [(1, "127.0.0.2", 1)]):
+            answers[METADATA] = cluster(brokers)
+            await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
+            assert [writer.transport.is_closing() for writer in opened] == [True] * len(opened)
+    assert len(opened) == 4
+
+
+async def test_cancelling_ends_brokers_that_are_being_reached(
+    climbing: Any, opened: list[asyncio.StreamWriter]
+) -> None:
     answers = {API_VERSIONS: api_versions()}
     before = asyncio.all_tasks()
-    async with serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(1, "127.0.0.1", server.port)])
-        assert (await climbing("kafka", {"host": "127.0.0.1", "port": server.port})).status == "verified"
-        async with asyncio.timeout(5):
-            while asyncio.all_tasks() - before:  # noqa: ASYNC110 - the stand-in's own end when they are cut
-                await asyncio.sleep(0.01)
+    async with serving(silent) as mute, serving(kafka_saying(answers)) as server:
+        answers[METADATA] = cluster([(node, "127.0.0.1", mute.port) for node in range(3)])
+        running = asyncio.ensure_future(climbing("kafka", {"host": "127.0.0.1", "port": server.port}))
+        await until(lambda: mute.connections == 3, within=10)
+        running.cancel()
+        await asyncio.wait({running}, timeout=3)
+        assert running.cancelled()
+        assert all(writer.transport.is_closing() for writer in opened)
+    await until(lambda: asyncio.all_tasks() <= before, within=5, what="nothing is left running")

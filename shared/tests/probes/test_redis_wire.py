@@ -161,5 +161,10 @@ async def test_an_answer_that_drips_ends_at_the_deadline(climbing: Any) -> None:
     assert verdict.failure.code == "RESPONSE_TIMEOUT"
 
 
+async def test_the_connection_ends_with_the_climb(climbing: Any, opened: list[asyncio.StreamWriter]) -> None:
+    assert (await met(climbing, redis_saying(GOOD))).status == "verified"
+    assert [writer.transport.is_closing() for writer in opened] == [True]
+
+
 def test_a_command_is_packed_as_the_protocol_has_it() -> None:
     assert packed(("SET", "größe", "")) == "*3\r\n$3\r\nSET\r\n$7\r\ngröße\r\n$0\r\n\r\n".encode()
