@@ -80,7 +80,7 @@ def test_the_second_time_nothing_is_written(apply: Apply, gateway: FakeGateway) 
     assert len(wrote(gateway)) == before
 
 
-def test_an_edit_says_each_field_before_and_after_and_leaves_the_stored_secret(
+def test_an_edit_says_each_field_before_and_after_and_is_made_of_what_the_file_says(
     apply: Apply, gateway: FakeGateway, file: Path
 ) -> None:
     apply()
@@ -89,10 +89,11 @@ def test_an_edit_says_each_field_before_and_after_and_leaves_the_stored_secret(
     assert (code, told(results)[0]) == (0, ("warehouse", ["edit", "activate"], "done"))
     assert results[0]["changed"] == [
         {"field": "/config/database", "before": "w", "after": "lake"},
+        {"field": "/credentials/password", "before": "stored", "after": "sent"},
         {"field": "/owner", "before": "data-team", "after": "platform"},
     ]
     [put] = gateway.sent("PUT")
-    assert put["credentials"] == {}
+    assert put["credentials"] == {"password": "hunter2-hunter2"}
     assert gateway.connections[results[0]["id"]]["live_revision"] == 2
 
 
@@ -102,6 +103,7 @@ def test_settings_alone_make_no_revision_and_need_no_activation(apply: Apply, ga
     _, results = apply()
     assert told(results)[0] == ("warehouse", ["settings"], "done")
     assert gateway.connections[results[0]["id"]]["revision"] == 1
+    assert (gateway.sent("PUT")[0]["credentials"], results[0]["unknown"]) == ({}, ["/credentials/password"])
 
 
 def test_what_the_file_leaves_out_has_its_default(apply: Apply, file: Path) -> None:
@@ -118,7 +120,7 @@ def test_a_changed_destination_brings_the_secret_anew(apply: Apply, gateway: Fak
     apply()
     file.write_text(FILE.replace("db.example.com", "db2.example.com"))
     _, results = apply()
-    assert {"field": "/credentials/password", "before": "stored", "after": "changed"} in results[0]["changed"]
+    assert {"field": "/credentials/password", "before": "stored", "after": "sent"} in results[0]["changed"]
     assert gateway.sent("PUT")[0]["credentials"] == {"password": "hunter2-hunter2"}
 
 
@@ -316,7 +318,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(
     assert (result.code, wrote(gateway)) == (0, [])
     assert "edit, activate production/warehouse (postgres, c.yaml:2)" in result.out
     assert '/config/database: "w" → "lake"' in result.out
-    assert "/credentials/password: unknown" in result.out
+    assert "/credentials/password: sent" in result.out
     assert "2 planned (dry run: nothing was changed)" in result.out
 
 
@@ -329,6 +331,10 @@ def test_a_dry_run_needs_only_the_secrets_that_would_be_sent(
     assert result.code == 0
     assert "Warning: c.yaml:7" in result.err
     assert "WAREHOUSE_PASSWORD is not set" in result.err
+    file.write_text(FILE.replace("database: w", "database: lake"))
+    assert clearline("apply", "-f", file.name, "--dry-run").code == 0, "shown; applying needs it"
+    assert clearline("apply", "-f", file.name, "--dry-run", "--replace-credentials").code == 2
+    assert clearline("apply", "-f", file.name).code == 2
     assert gateway.sent("PUT") == []
 
 

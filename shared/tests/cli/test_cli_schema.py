@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway
-from shared.tests.probes.test_every_kind import SAMPLES
+from shared.tests.probes.kind_samples import SAMPLES
 
 from clearline.cli.declared.schema import connections_schema
 from clearline.cli.declared.tree import parse
