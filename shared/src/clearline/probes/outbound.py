@@ -64,6 +64,7 @@ _TRANSLATED = (
     (ip_network("64:ff9b::/96"), 0),  # NAT64, RFC 6052; `is_global` says True
     (ip_network("64:ff9b:1::/48"), 0),  # local NAT64, RFC 8215
     (ip_network("2002::/16"), 80),  # 6to4, RFC 3056
+    (ip_network("::ffff:0:0:0/96"), 0),  # stateless translation, RFC 2765 (SIIT); `is_global` says True
     (ip_network("::/96"), 0),  # IPv4-compatible, RFC 4291
 )
 """Network → how far the embedded IPv4 address is shifted to the left."""
@@ -95,6 +96,9 @@ _RESERVED = tuple(
 )
 """IANA's special-purpose registries, written out: Python's own tables differ between its versions."""
 
+_UNICAST = ip_network("2000::/3")
+"""The only part of IPv6 that IANA has given out to be reached by everyone; all else is reserved."""
+
 _ISATAP = (0x00005EFE, 0x02005EFE)
 """Third group pair of fe80::5efe:a.b.c.d and of its global forms (RFC 5214)."""
 
@@ -121,7 +125,7 @@ class OutboundPolicy:
         if (inner := _embedded(address)) is not None and address != IPv6Address("::1"):
             through = self._allows(address) and isinstance(self.judge(inner), Approved)
             return Approved(address) if through else Forbidden(address, Reason.TRANSLATED)
-        if self._allows(address) or (not (reason := _reason_in(_RESERVED, address)) and address.is_global):
+        if self._allows(address) or (not (reason := _reason_in(_RESERVED, address)) and _is_public(address)):
             return Approved(address)
         return Forbidden(address, reason or Reason.RESERVED)
 
@@ -149,6 +153,10 @@ def check_literal(host: str, policy: OutboundPolicy) -> Forbidden | None:
 
 def _reason_in(table: Iterable[tuple[Network, Reason]], address: Address) -> Reason | None:
     return next((reason for network, reason in table if address in network), None)
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and (isinstance(address, IPv4Address) or address in _UNICAST)
 
 
 def _embedded(address: Address) -> IPv4Address | None:
