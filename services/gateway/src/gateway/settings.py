@@ -97,6 +97,21 @@ class ProjectSettings(ProcessSettings):
     )
 
 
+class RepublishSettings(Settings):
+    """`gateway republish`: the projector's login, and how much may wait for Kafka."""
+
+    postgres_dsn: Dsn = Field(
+        description="PostgreSQL as the login clearline_projector.",
+        examples=["postgresql://clearline_projector:change-me@127.0.0.1:5432/clearline"],
+    )
+    outbox_limit: int = Field(
+        default=100_000,
+        ge=1,
+        description="Events that may wait for Kafka; republishing leaves half of it to commands.",
+        examples=["100000"],
+    )
+
+
 class MigrateSettings(Settings):
     """`gateway migrate`, `token` and `parked`: the owner of the schema, and nothing else."""
 

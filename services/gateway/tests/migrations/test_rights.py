@@ -88,7 +88,10 @@ async def test_an_operator_writes_only_into_its_environments(
 async def test_the_projector_and_the_reader_change_no_connection_and_read_no_token(
     migrated: MigratedDatabase, table: str
 ) -> None:
-    for login in ("clearline_projector", "clearline_reader"):
+    forgets = (
+        table == "positions"
+    )  # the projector moves them anyway; `gateway positions forget` and rebuilds take them away
+    for login in ("clearline_reader",) if forgets else ("clearline_projector", "clearline_reader"):
         async with migrated.connect(login) as connection:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(f"delete from {table}")  # noqa: S608 - our own names

@@ -87,7 +87,9 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Called by aiokafka while no heartbeat runs: note it, and be gone."""
-        self._kafka.pause(*assigned)
+        if self._consumer is None:
+            return  # it was closed while it waited for this
+        self._consumer.pause(*assigned)
         self.generation += 1
         self.owned, self.waits = False, False
         self._ends.clear()

@@ -25,8 +25,13 @@ class Standing:
 
     @property
     def waiting(self) -> int:
-        """Records not yet finished."""
-        return max(0, (self.end or 0) - self.mark)
+        """Records not yet finished. Past the end of the log none is known, and yet something is to be done."""
+        return 1 if self.past_the_end else max(0, (self.end or 0) - self.mark)
+
+    @property
+    def past_the_end(self) -> bool:
+        """Whether the log is shorter than what was done of it: nothing will ever come here until a person looks."""
+        return self.end is not None and self.mark > self.end
 
 
 class Progress:
@@ -45,11 +50,12 @@ class Progress:
         self._committed_at: float | None = None
         self._owned_at: float | None = None
         self._lag = 0.0
+        self.past_the_end: list[Partition] = []
+        """Where the mark lies beyond what the broker has."""
 
     def begin(self) -> None:
         """Partitions were assigned anew: offsets known from a former ownership would rewind the group."""
         self._committed.clear()
-        self._waiting_since.clear()
         self._marks = {}
         self._moved_at = self._polled_at = self._owned_at = self._clock.monotonic()
         self._committed_at = None
@@ -105,6 +111,8 @@ class Progress:
         marks = {partition: standing.mark for partition, standing in standings.items()}
         if marks != self._marks or not any(standing.waiting for standing in standings.values()):
             self._moved_at, self._marks = now, marks
+        self.past_the_end = sorted(partition for partition, standing in standings.items() if standing.past_the_end)
+        self._waiting_since = {each: since for each, since in self._waiting_since.items() if each in standings}
         seconds = dict.fromkeys(self._topics, 0.0)
         records = dict.fromkeys(self._topics, 0)
         for partition, standing in standings.items():

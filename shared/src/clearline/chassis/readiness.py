@@ -38,6 +38,12 @@ def _trouble(progress: Progress, *, outage: Outage, in_flight: int, session: flo
         return f"waiting for a dependency ({outage.reason})"
     if progress.commit_age > session:
         return f"no commit has succeeded for {progress.commit_age:.0f} s: the group may have given its partitions away"
+    if progress.past_the_end:
+        first = progress.past_the_end[0]
+        return (
+            f"its position in {first.topic} {first.number} points past the end of the log, which became shorter: "
+            "python -m gateway positions"
+        )
     if progress.stalled:
         return "records wait and nothing has been finished for a minute"
     if not in_flight and progress.poll_age > POLL_AGE_SECONDS:

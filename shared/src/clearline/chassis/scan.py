@@ -105,7 +105,7 @@ async def scanning(
         async with asyncio.timeout(ASK_SECONDS):
             found = await _starts(consumer, places, since_ms)
             ends = await consumer.end_offsets(places)
-        begin = {_partition(tp): max(found[tp], (starts or {}).get(_partition(tp), 0)) for tp in places}
+        begin = {_partition(tp): _begin((starts or {}).get(_partition(tp), 0), found[tp], ends[tp]) for tp in places}
         yield Scan(consumer, begin, {_partition(tp): ends[tp] for tp in places})
     finally:
         stopping = asyncio.create_task(consumer.stop())
@@ -130,6 +130,11 @@ async def _starts(
     ends = await consumer.end_offsets(list(places))
     found: dict[TopicPartition, Any] = await consumer.offsets_for_times(dict.fromkeys(places, since_ms))
     return {tp: ends[tp] if found.get(tp) is None else found[tp].offset for tp in places}
+
+
+def _begin(wanted: int, first: int, end: int) -> int:
+    """A place that retention took, or that a log made anew does not reach, is none: there it begins at the first."""
+    return wanted if first <= wanted <= end else first
 
 
 def _tp(partition: Partition) -> TopicPartition:

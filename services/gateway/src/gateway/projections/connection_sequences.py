@@ -17,7 +17,7 @@ from clearline.contracts.ids import event_id
 from gateway import outbox
 from gateway.projections.projection import Surroundings
 from gateway.read_model import sql
-from gateway.read_model.connection_state import State, load_state
+from gateway.read_model.connection_state import State, load_state, type_of
 from gateway.read_model.pools import Connection
 
 _log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ async def _publish_again(connection: Connection, stale: Event, around: Surroundi
 
 
 def _again(stale: Event, state: State, sequence: int, around: Surroundings) -> Event:
-    event_type = _type_of(state)
+    event_type = type_of(state)
     return Event(
         id=event_id(stale.id, event_type.name, sequence),
         type=event_type,
@@ -90,14 +90,3 @@ def _again(stale: Event, state: State, sequence: int, around: Surroundings) -> E
         causation_id=str(stale.id),
         sequence=sequence,
     )
-
-
-def _type_of(state: State) -> EventType:
-    """Which change led here is not known any more; the state itself says the same to every consumer."""
-    match state:
-        case contract.ConnectionRetired():
-            return contract.RETIRED
-        case contract.ConnectionState(lifecycle="active"):
-            return contract.ACTIVATED
-        case _:
-            return contract.CONFIGURED

@@ -35,7 +35,7 @@ class Verifications:
             row["id"]: Found(row["connection_id"], row["environment"], row["outcome"] == "pending") for row in rows
         }
         effects = fold(found, about_revisions)
-        await _write_steps(connection, effects, found)
+        await write_steps(connection, effects, found)
         await _write_ends(connection, effects, found, around)
         await tell(connection, effects.changes)
         around.metrics.late.labels(self.name).inc(effects.late)
@@ -48,7 +48,8 @@ class Verifications:
             )
 
 
-async def _write_steps(connection: Connection, effects: Effects, found: Mapping[UUID, Found]) -> None:
+async def write_steps(connection: Connection, effects: Effects, found: Mapping[UUID, Found]) -> None:
+    """The steps told, and of an end those that it tells anew."""
     if effects.ends:
         await connection.execute(sql("verification_steps_clear"), sorted(effects.ends))
     if not effects.steps:
@@ -73,7 +74,6 @@ async def _write_ends(
     if not effects.ends:
         return
     ends = sorted(effects.ends.items())
-    failures = [(verification_id, end.failure) for verification_id, end in ends if end.failure is not None]
     await connection.execute(
         sql("verifications_end"),
         [verification_id for verification_id, _ in ends],
@@ -81,6 +81,13 @@ async def _write_ends(
         [None if end.failure is None else shown(end.failure) for _, end in ends],
         around.validity,
     )
+    await write_operator_details(connection, effects, found)
+
+
+async def write_operator_details(connection: Connection, effects: Effects, found: Mapping[UUID, Found]) -> None:
+    """The half of each failure that only operators read."""
+    ends = sorted(effects.ends.items())
+    failures = [(verification_id, end.failure) for verification_id, end in ends if end.failure is not None]
     await connection.execute(
         sql("operator_details_write"),
         [verification_id for verification_id, _ in failures],

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from clearline.contracts import connection as contract
 from clearline.contracts.connection import BeatPolicy, ConnectionRetired, ConnectionState, Revision
+from clearline.contracts.event import EventType
 from gateway.read_model import sql
 from gateway.read_model.pools import Connection
 
@@ -45,3 +47,14 @@ def state_of(row: Mapping[str, Any]) -> State:
         newest=revisions[row["revision"]],
         live=revisions[row["live_revision"]] if row["lifecycle"] == "active" else None,
     )
+
+
+def type_of(state: State) -> EventType:
+    """Which change led here is not known any more; the state itself says the same to every consumer."""
+    match state:
+        case ConnectionRetired():
+            return contract.RETIRED
+        case ConnectionState(lifecycle="active"):
+            return contract.ACTIVATED
+        case _:
+            return contract.CONFIGURED

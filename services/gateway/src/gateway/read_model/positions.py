@@ -43,6 +43,11 @@ class StoredPositions:
         )
         return bool(moved == len(places))
 
+    async def forget(self, connection: Connection, partitions: Sequence[Partition]) -> None:
+        """Know nothing of these any more: whoever reads them next begins at their beginning."""
+        topics, numbers = [each.topic for each in partitions], [each.number for each in partitions]
+        await connection.execute(sql("positions_forget"), self._consumer, self._cluster_id, topics, numbers)
+
 
 async def ask_cluster_id(settings: KafkaSettings) -> str:
     """The id that Kafka was formatted with."""
