@@ -19,11 +19,24 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "tcp": [lambda host, port: ({"host": host, "port": port}, {})],
     "postgres": [
-        lambda host, port, tls=tls: (  # type: ignore[misc]  # the mode is bound, not passed
-            {"host": host, "port": port, "database": "d", "user": "u", "tls": tls},
-            {"password": SECRET},
-        )
-        for tls in ("disable", "prefer", "require", "verify-full")
+        lambda host, port: (
+            {
+                "host": host,
+                "port": port,
+                "database": "d",
+                "user": "u",
+                "tls": "verify-full",
+                "client_certificate": OURS.certificate,
+            },
+            {"password": SECRET, "client_key": OURS.key},
+        ),
+        *(
+            lambda host, port, tls=tls: (
+                {"host": host, "port": port, "database": "d", "user": "u", "tls": tls},
+                {"password": SECRET},
+            )
+            for tls in ("disable", "prefer", "require", "verify-full")
+        ),
     ],
     "redis": [
         lambda host, port: ({"host": host, "port": port, "database": 1}, {}),
