@@ -164,6 +164,15 @@ def test_active_is_made_so_or_left_alone(
     assert (code, results[0]["actions"]) == (0, actions)
 
 
+def test_a_revision_that_waits_beside_the_live_one_goes_live(apply: Apply, gateway: FakeGateway, file: Path) -> None:
+    _, results = apply()
+    file.write_text(FILE.replace("database: w", "database: lake").replace("    active: true\n", ""))
+    assert told(apply()[1])[0] == ("warehouse", ["edit"], "done")
+    file.write_text(FILE.replace("database: w", "database: lake"))
+    assert told(apply()[1])[0] == ("warehouse", ["activate"], "done")
+    assert gateway.connections[results[0]["id"]]["live_revision"] == 2
+
+
 def test_a_failed_verification_is_that_items_failure_and_the_others_go_on(
     apply: Apply, clearline: Clearline, gateway: FakeGateway
 ) -> None:
@@ -333,8 +342,14 @@ def test_a_dry_run_needs_only_the_secrets_that_would_be_sent(
     assert "WAREHOUSE_PASSWORD is not set" in result.err
     file.write_text(FILE.replace("database: w", "database: lake"))
     assert clearline("apply", "-f", file.name, "--dry-run").code == 0, "shown; applying needs it"
-    assert clearline("apply", "-f", file.name, "--dry-run", "--replace-credentials").code == 2
-    assert clearline("apply", "-f", file.name).code == 2
+    for text, options in (
+        (FILE, ["--dry-run", "--replace-credentials"]),
+        (FILE.replace("db.example.com", "db2.example.com"), ["--dry-run"]),  # it would go to another place
+        (FILE, []),
+    ):
+        file.write_text(text)
+        result = clearline("apply", "-f", file.name, *options)
+        assert (result.code, "REFERENCE_UNAVAILABLE" in result.err) == (2, True), options
     assert gateway.sent("PUT") == []
 
 

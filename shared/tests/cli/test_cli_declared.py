@@ -197,7 +197,12 @@ def postgres(password: str) -> str:
 
 @pytest.mark.parametrize(
     ("written", "secret"),
-    [("'${env:WORD}'", "from-env"), ("'a-${env:WORD}-b'", "a-from-env-b"), ("'a$${env:WORD}'", "a${env:WORD}")],
+    [
+        ("'${env:WORD}'", "from-env"),
+        ("'a-${env:WORD}-b'", "a-from-env-b"),
+        ("hunter2", "hunter2"),
+        ("'a$${env:WORD}'", "a${env:WORD}"),
+    ],
 )
 def test_a_secret_is_read_when_it_is_wanted(around: Surroundings, written: str, secret: str) -> None:
     [item] = read(postgres(written), around)
