@@ -61,6 +61,17 @@ async def _states(bootstrap: str) -> Mapping[str, Sequence[tuple[int, str]]]:
     return found
 
 
+async def how_many(bootstrap: str, topic: Topic) -> int:
+    """Records on a topic that nothing is deleted from, without reading them."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(topic.name, number) for number in range(topic.partitions)])
+        return int(sum(ends.values()))
+    finally:
+        await consumer.stop()
+
+
 async def records(bootstrap: str, topic: Topic) -> list[tuple[str, bytes, dict[str, bytes]]]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
@@ -71,7 +82,7 @@ async def records(bootstrap: str, topic: Topic) -> list[tuple[str, bytes, dict[s
         found = []
         while behind:
             for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += [(record.key.decode(), record.value, dict(record.headers)) for record in records]
+                found += [((record.key or b"").decode(), record.value, dict(record.headers)) for record in records]
             behind = {place: end for place, end in behind.items() if await consumer.position(place) < end}
         return found
     finally:
