@@ -282,6 +282,17 @@ def test_a_rate_limit_is_waited_out_as_long_as_it_says(apply: Apply, gateway: Fa
     assert (code, results[0]["status"]) == (0, "done")
 
 
+def test_many_at_a_time_are_done_each_once_under_a_key_of_its_own(
+    apply: Apply, gateway: FakeGateway, file: Path
+) -> None:
+    item = "{name: n%s, environment: staging, kind: tcp, config: {host: q, port: 1}, active: true}"
+    file.write_text("\n---\n".join(item % number for number in range(60)))
+    code, results = apply("--parallel", "16")
+    assert (code, [one["name"] for one in results]) == (0, [f"n{number}" for number in range(60)])
+    keys = [one.headers["idempotency-key"] for one in gateway.requests if one.method == "POST"]
+    assert len(set(keys)) == len(keys) == 120
+
+
 def test_a_rate_limit_that_lasts_too_long_is_told(apply: Apply, gateway: FakeGateway) -> None:
     gateway.answers["POST", "/api/v1/connections"] = lambda _r: problem(
         429, "RATE_LIMITED", "Too many.", retry_after_seconds=3600

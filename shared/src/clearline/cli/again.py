@@ -1,8 +1,13 @@
-"""Sends a request whose connection was lost once more: its idempotency key keeps it from being done twice."""
+"""Requests that are sent once more: after a lost connection, made safe by their idempotency key, and after a 429."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import httpx2
+
+from clearline.cli.ends import RefusedError
+
+T = TypeVar("T")
 
 TRIES = 4
 PAUSE_SECONDS = 1.0
@@ -10,6 +15,10 @@ PAUSE_SECONDS = 1.0
 HEADER = "idempotency-key"
 CONFLICT = 409
 IN_USE = "IDEMPOTENCY_KEY_IN_USE"
+TOO_MANY = 429
+SHORTEST_PAUSE = 0.2
+MAX_WAITED = 300.0
+"""Seconds that one request waits in all for its turn under a rate limit, where the command waits at all."""
 LOST = (httpx2.ReadError, httpx2.WriteError, httpx2.CloseError, httpx2.RemoteProtocolError)
 """The connection broke; whether the request was carried out is not known. A time-out is not among them: it waited."""
 
@@ -29,6 +38,20 @@ def send_again(client: httpx2.Client, request: httpx2.Request, sleep: Callable[[
                 return response
         sleep(PAUSE_SECONDS)
     raise AssertionError("the last try returns or raises")
+
+
+def when_allowed(send: Callable[[], T], sleep: Callable[[float], None] | None) -> T:
+    """What `send` gives, sent again after as long as each 429 says; without `sleep` the first 429 is the end."""
+    waited = 0.0
+    while True:
+        try:
+            return send()
+        except RefusedError as refused:
+            pause = max(refused.problem.retry_after_seconds or SHORTEST_PAUSE, SHORTEST_PAUSE)
+            if refused.problem.status != TOO_MANY or sleep is None or waited + pause > MAX_WAITED:
+                raise
+            sleep(pause)
+            waited += pause
 
 
 def _at_work(response: httpx2.Response) -> bool:

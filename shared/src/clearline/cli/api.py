@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +24,6 @@ TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 """The gateway's own limits are shorter; without an answer after this it has none."""
 PAGE = 100
 MAX_PAGES = 1000
-TOO_MANY = 429
-SHORTEST_PAUSE = 0.2
-MAX_WAITED = 300.0
-"""Seconds that one request waits in all for its turn under a rate limit, where the command waits at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,7 @@ class Api:
     ) -> None:
         self.target = target
         self._pause = pause
-        self._run, self._posts = correlation_id, 0
+        self._run, self._posts = correlation_id, count(1)  # `next` is safe where several threads post
         headers = {
             "accept": "application/json",
             "user-agent": f"clearline-cli/{installed_version()}",
@@ -75,7 +72,6 @@ class Api:
             transport=transport,
             trust_env=not _is_loopback(target.url),  # a proxy of the environment cannot reach this machine's loopback
         )
-
         self._sleep: Callable[[float], None] | None = None
 
     def wait_when_limited(self, sleep: Callable[[float], None]) -> None:
@@ -92,8 +88,7 @@ class Api:
 
     def post(self, path: str, body: Any = None) -> Reply:
         """Ask for something, under a key of its own: sent again it is not done again."""
-        self._posts += 1
-        key = f"{self._run}-{self._posts}"
+        key = f"{self._run}-{next(self._posts)}"
         return self.send("POST", PREFIX + path, body=body, headers={again.HEADER: key})
 
     def put(self, path: str, body: Any, *, etag: str) -> Reply:
@@ -127,16 +122,9 @@ class Api:
         accepted: tuple[int, ...] = (),
     ) -> Reply:
         """Send one request. A status in `accepted` is a good answer too, for example a body that says `not ready`."""
-        waited = 0.0
-        while True:
-            try:
-                return self._send(method, path, query=query, body=body, headers=headers, accepted=accepted)
-            except RefusedError as refused:
-                pause = max(refused.problem.retry_after_seconds or SHORTEST_PAUSE, SHORTEST_PAUSE)
-                if refused.problem.status != TOO_MANY or self._sleep is None or waited + pause > MAX_WAITED:
-                    raise
-                self._sleep(pause)
-                waited += pause
+        return again.when_allowed(
+            lambda: self._send(method, path, query=query, body=body, headers=headers, accepted=accepted), self._sleep
+        )
 
     def _send(
         self,
