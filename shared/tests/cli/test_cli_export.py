@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway, verification
 
@@ -128,6 +128,7 @@ def test_defaults_are_left_out(clearline: Clearline, gateway: FakeGateway) -> No
 SAFE = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z_]{1,10}", fullmatch=True),
@@ -180,6 +181,7 @@ def test_variables_are_called_by_connection_and_field(
     assert list(variables(connection(*one) for one in connections).values()) == names
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.lists(
         st.tuples(st.text(min_size=1, max_size=100), st.sampled_from(["staging", "production"])),
