@@ -63,6 +63,28 @@ def test_every_altered_character_is_noticed() -> None:
             opener.open(msgspec.structs.replace(envelope, sealed=text), **PLACE)
 
 
+def test_of_a_thousand_moved_or_altered_envelopes_none_opens() -> None:
+    chance = random.Random(20261122)  # noqa: S311 - a replayable choice, not a secret
+    private, public = generate_key_pair()
+    opener, sealer = Opener([private]), Sealer(public)
+    refused = 0
+    for number in range(1000):
+        place = PLACE | {"subject": f"c{number}"}
+        envelope = sealer.seal("hunter2", **place, now=NOW)
+        if number % 2:
+            part = chance.choice(list(place))
+            place |= {part: place[part][:-1] if chance.random() < 0.5 else place[part] + chance.choice("/x0\u0000")}
+        else:
+            raw = bytearray(base64.urlsafe_b64decode(envelope.sealed + "=" * (-len(envelope.sealed) % 4)))
+            raw[chance.randrange(len(raw))] ^= 1 << chance.randrange(8)
+            text = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+            envelope = msgspec.structs.replace(envelope, sealed=text)
+        with pytest.raises(ClearlineError) as error:
+            opener.open(envelope, **place)
+        refused += error.value.code == "CREDENTIALS_UNREADABLE"
+    assert refused == 1000
+
+
 def test_keys_rotate_and_a_retired_one_opens_nothing() -> None:
     (old_private, old_public), (new_private, new_public) = generate_key_pair(), generate_key_pair()
     both = Opener([new_private, old_private])

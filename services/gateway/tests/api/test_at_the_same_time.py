@@ -29,7 +29,12 @@ async def test_of_many_edits_of_one_version_one_holds(stand: ApiStand, tcp_draft
         client.put(url, json={"config": {"host": "a.example.com", "port": port}}, headers={"if-match": '"1"'})
         for port in range(1, 9)
     )
-    assert Counter(answer.status_code for answer in await asyncio.gather(*edits)) == {200: 1, 412: 7}
+    answers = await asyncio.gather(*edits)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 412: 7}
+    for refused in (answer.json() for answer in answers if answer.status_code == 412):
+        assert refused["code"] == "CONNECTION_CHANGED"
+        assert "at version 2 now" in refused["user_message"]
+        assert refused["errors"][0]["pointer"] == "/header/if-match"
 
 
 async def test_of_many_requests_one_verification_comes(stand: ApiStand, tcp_draft: Any) -> None:

@@ -12,7 +12,7 @@ from services.gateway.tests.migrated import MigratedDatabase, add_connection, ad
 from tests.harness import database as databases
 from tests.harness.waiting import until
 
-from gateway.read_model.pools import open_pool
+from gateway.read_model.pools import Connection, open_pool
 from gateway.security.principal import Principal, Role
 from gateway.security.rights import assume
 
@@ -179,23 +179,27 @@ async def test_a_pooled_connection_carries_nothing_from_one_request_to_the_next(
     backends = set()
 
     async def seen_by(role: Role, environment: str) -> int:
-        async with pool.acquire() as connection, connection.transaction():
+        async with pool.acquire() as connection:
             backends.add(await connection.fetchval("select pg_backend_pid()"))
-            await assume(connection, caller(role, environment))
-            return int(await connection.fetchval(f"{count} where environment = '{environment}'"))
+            async with connection.transaction():
+                await assume(connection, caller(role, environment))
+                seen = int(await connection.fetchval(f"{count} where environment = '{environment}'"))
+            await _nobody_is_left(connection)  # before the pool resets it: that is the second line
+            return seen
 
     async def dies(ending: str) -> None:
-        async with pool.acquire() as connection, connection.transaction():
-            await assume(connection, caller("admin", OWN))
-            await connection.execute(ending)
+        async with pool.acquire() as connection:
+            try:
+                async with connection.transaction():
+                    await assume(connection, caller("admin", OWN))
+                    await connection.execute(ending)
+            finally:
+                await _nobody_is_left(connection)
 
     async def nobody() -> None:
         async with pool.acquire() as connection:
             backends.add(await connection.fetchval("select pg_backend_pid()"))
-            assert await connection.fetchval("select current_user") == "clearline_api"
-            for name in ("environments", "principal", "token"):
-                left = await connection.fetchval("select current_setting($1, true)", f"clearline.{name}")
-                assert not left, name
+            await _nobody_is_left(connection)
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetchval(count)
 
@@ -213,6 +217,12 @@ async def test_a_pooled_connection_carries_nothing_from_one_request_to_the_next(
     await nobody()
     assert len(backends) == 1, "one connection served all of them"
     await pool.close()
+
+
+async def _nobody_is_left(connection: Connection) -> None:
+    assert await connection.fetchval("select current_user") == "clearline_api"
+    for name in ("environments", "principal", "token"):
+        assert not await connection.fetchval("select current_setting($1, true)", f"clearline.{name}"), name
 
 
 async def _sleeps(database: MigratedDatabase) -> bool:
