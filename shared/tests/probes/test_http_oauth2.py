@@ -112,6 +112,16 @@ async def test_each_refusal_of_the_token_server_has_its_own_finding(
         assert service.connections == 1  # the rung `connect` alone
 
 
+async def test_a_token_server_that_repeats_what_it_was_sent_tells_nobody(climbing: Any) -> None:
+    pair = base64.b64encode(b"cl+ient:hunter2+s3cret%2F%2B").decode()
+    said = {"error": "invalid_client", "error_description": f"bad header: Basic {pair}"}
+    async with serving(issuing(said, "401 No")) as tokens, serving(silent) as service:
+        verdict = await climbing("http", *form(service, tokens))
+        assert pair.encode() in tokens.received
+    assert "bad header" in verdict.failure.operator_detail
+    assert pair not in str(verdict)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [

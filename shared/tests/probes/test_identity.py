@@ -94,6 +94,7 @@ def test_a_key_is_shown_to_openssl_alone_and_left_nowhere(
     load = ssl.SSLContext.load_cert_chain
 
     def noting(context: ssl.SSLContext, path: str, **given: str) -> None:
+        assert given == {"password": ""}, "OpenSSL would ask on the terminal for the password of an encrypted key"
         opened.append((path, os.stat(path).st_mode & 0o077))  # noqa: PTH116 - it may be a descriptor's
         load(context, path, **given)
 

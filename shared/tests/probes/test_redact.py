@@ -73,3 +73,17 @@ def test_evidence_is_bounded_scrubbed_and_plain() -> None:
     assert len(evidence["b"]) == 24
     assert "hunter2" not in json.dumps(evidence)
     assert len(json.dumps(Redactor([]).evidence({str(n): "x" * 10_000 for n in range(1000)}))) < 20_000
+
+
+def test_each_line_of_a_secret_of_many_lines_is_masked() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nAwEHBG0wawIBAQQg7c1x\n-----END PRIVATE KEY-----\n"
+    redactor = Redactor([key])
+    assert redactor.scrub("line 2: AwEHBG0wawIBAQQg7c1x, stopped") == "line 2: [redacted], stopped"
+    assert redactor.scrub("MIGHAgEAMBMGByqGSM49") == "[redacted]"
+
+
+def test_a_secret_that_comes_up_on_the_way_is_masked_from_then_on() -> None:
+    redactor = Redactor(["first"])
+    assert redactor.scrub("first second") == "[redacted] second"
+    redactor.add("second")
+    assert redactor.scrub("first second") == "[redacted] [redacted]"
