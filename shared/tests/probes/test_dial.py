@@ -11,6 +11,12 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
+from aiokafka import AIOKafkaClient
+from aiokafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from clearline.probes.dial import DIALLING, Dial, ForbiddenAddressError, OutboundLoop, ReadBudgetError, run
 from clearline.probes.names import AddrInfo, NameLookups
@@ -18,6 +24,7 @@ from clearline.probes.outbound import OutboundPolicy
 from clearline.testing.hostile_servers import answering, flooding, http_answer, serving, silent
 
 CLOSED = OutboundPolicy()
+ONCE = Retry(NoBackoff(), 0)
 
 
 async def dialling(work: Callable[[], Awaitable[Any]], dial: Dial) -> Any:
@@ -72,6 +79,24 @@ async def by_asyncpg_tls(port: int) -> None:
     await asyncpg.connect(host="localhost", port=port, user="u", password="p", database="d", ssl="require", timeout=5)
 
 
+async def by_redis(port: int) -> None:
+    async with Redis(host="localhost", port=port, retry=ONCE) as client:
+        await client.ping()
+
+
+async def by_redis_tls(port: int) -> None:
+    async with Redis(host="127.0.0.1", port=port, ssl=True, retry=ONCE) as client:
+        await client.ping()
+
+
+async def by_aiokafka(port: int) -> None:
+    client = AIOKafkaClient(bootstrap_servers=f"localhost:{port}", request_timeout_ms=2000)
+    try:
+        await client.bootstrap()
+    finally:
+        await client.close()
+
+
 async def by_datagram(port: int) -> None:
     await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("127.0.0.1", port))
 
@@ -92,7 +117,8 @@ async def by_unix_socket(_port: int) -> None:
 
 WAYS = [
     by_streams, by_name, by_tls, by_raw_socket, by_raw_socket_and_name, by_aiohttp, by_aiohttp_default_resolver,
-    by_asyncpg, by_asyncpg_tls, by_datagram, by_unbound_datagram, by_sendto, by_unix_socket,
+    by_asyncpg, by_asyncpg_tls, by_redis, by_redis_tls, by_aiokafka,
+    by_datagram, by_unbound_datagram, by_sendto, by_unix_socket,
 ]  # fmt: skip
 
 
@@ -100,7 +126,7 @@ WAYS = [
 async def test_no_library_dials_a_forbidden_address(way: Callable[[int], Awaitable[None]]) -> None:
     dial = Dial(CLOSED)
     async with serving(silent) as canary:
-        with pytest.raises((OSError, aiohttp.ClientError)):
+        with pytest.raises((OSError, aiohttp.ClientError, RedisError, KafkaError)):
             await dialling(lambda: way(canary.port), dial)
         assert canary.connections == 0
         assert dial.refused

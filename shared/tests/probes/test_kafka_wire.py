@@ -1,60 +1,20 @@
-"""What no Kafka sends, what ill and old ones send, and brokers that are announced to lead us astray: from stand-ins."""
+"""What no Kafka sends, before and while signing in: from stand-ins, and SCRAM as its RFC has it."""
 
 import asyncio
 import struct
 import time
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from tests.harness.waiting import until
+from tests.harness.kafka_stand_in import api_versions, array, cluster, kafka_saying, text, topic
 
 from clearline.probes.kafka_messages import API_VERSIONS, METADATA, SASL_AUTHENTICATE, SASL_HANDSHAKE
 from clearline.probes.kafka_scram import MAX_ROUNDS, MIN_ROUNDS, Scram, ScramError, check_signature
 from clearline.probes.ladder import Limits
-from clearline.testing.hostile_servers import Behaviour, Listening, serving, silent
+from clearline.testing.hostile_servers import Behaviour, Listening, serving
 
 PASSWORD = "s3cret-0f-the-shop"
 SCRAM: dict[str, Any] = {"sasl_mechanism": "SCRAM-SHA-256", "user": "shop"}
-
-
-def text(value: str) -> bytes:
-    raw = value.encode()
-    return struct.pack("!h", len(raw)) + raw
-
-
-def array(*items: bytes) -> bytes:
-    return struct.pack("!i", len(items)) + b"".join(items)
-
-
-def api_versions(newest: int = 12) -> bytes:
-    return struct.pack("!h", 0) + array(struct.pack("!hhh", METADATA, 0, newest), struct.pack("!hhh", 18, 0, 4))
-
-
-def topic(name: str, *, error: int = 0, leader: int = 1, operations: int = 0) -> bytes:
-    partition = struct.pack("!hiii", 0, 0, leader, 0) + array() * 3
-    return struct.pack("!h", error) + text(name) + b"\0" + array(partition) + struct.pack("!i", operations)
-
-
-def cluster(brokers: Sequence[tuple[int, str, int]], *topics: bytes, name: str = "cluster-1") -> bytes:
-    told = [struct.pack("!i", node) + text(host) + struct.pack("!ih", port, -1) for node, host, port in brokers]
-    body = struct.pack("!i", 0) + array(*told) + text(name) + struct.pack("!i", 1)
-    return body + array(*topics) + struct.pack("!i", 0)
-
-
-def kafka_saying(answers: Mapping[int, bytes], *, raw: Mapping[int, bytes] | None = None) -> Behaviour:
-    """A stand-in that answers each request by its number: with a body, or with `raw` bytes, frame and all."""
-
-    async def said(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, state: Listening) -> None:
-        while size := int.from_bytes(await reader.readexactly(4), "big"):
-            request = await reader.readexactly(size)
-            state.received += request
-            key, _version, number = struct.unpack("!hhi", request[:8])
-            frame = struct.pack("!i", number) + answers.get(key, b"")
-            writer.write((raw or {}).get(key) or struct.pack("!i", len(frame)) + frame)
-            await writer.drain()
-
-    return said
 
 
 async def met(climbing: Any, behaviour: Behaviour, seconds: float = 2, **changed: Any) -> Any:
@@ -195,119 +155,3 @@ def test_scram_is_that_of_its_rfc() -> None:
         check_signature(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G8=", signature)
     assert Scram("sha256", "a=b,c", "p", "n").first() == b"n,,n=a=3Db=2Cc,r=n"
     assert MIN_ROUNDS < 16_384 < MAX_ROUNDS  # what Kafka itself allows
-
-
-@pytest.mark.parametrize(
-    ("newest", "topics", "code"),
-    [
-        (3, (), "PROTOCOL_MISMATCH"),
-        (12, (topic("orders", operations=1 << 3 | 1 << 8),), None),
-        (12, (topic("orders", operations=1 << 8),), "PERMISSION_MISSING"),
-        (12, (topic("orders", operations=-(2**31)),), "PERMISSION_UNKNOWN"),
-        (12, (topic("orders", error=29),), "PERMISSION_MISSING"),
-        (12, (topic("orders", error=3),), "TOPIC_MISSING"),
-        (12, (topic("orders", error=5),), "SERVER_UNAVAILABLE"),
-        (12, (topic("orders", error=99),), "PROTOCOL_MISMATCH"),
-        (12, (topic("orders", operations=-1, leader=-1),), "SERVER_UNAVAILABLE"),
-        (12, (), "PROTOCOL_MISMATCH"),
-    ],
-)
-async def test_what_a_cluster_tells_of_a_topic(
-    climbing: Any, newest: int, topics: tuple[bytes, ...], code: str | None
-) -> None:
-    asked = [{"topic": "orders", "operations": ["read"]}]
-    answers = {API_VERSIONS: api_versions(newest)}
-    async with serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(1, "127.0.0.1", server.port)], *topics)
-        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port, "topic_permissions": asked})
-    assert (found(verdict)[0] if verdict.failure else None) == code, verdict.failure
-
-
-async def test_a_broker_too_old_to_tell_permissions_is_not_taken_to_grant_them(climbing: Any) -> None:
-    partition = struct.pack("!hii", 0, 0, 1) + array() * 2
-    old = struct.pack("!h", 0) + text("orders") + b"\0" + array(partition)
-    answers = {API_VERSIONS: api_versions(7)}
-    async with serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(1, "127.0.0.1", server.port)], old)[:-4]
-        for operation, code in (("describe", None), ("read", "PERMISSION_UNKNOWN")):
-            asked = [{"topic": "orders", "operations": [operation]}]
-            verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port, "topic_permissions": asked})
-            assert (found(verdict)[0] if verdict.failure else None) == code, verdict.failure
-
-
-@pytest.mark.parametrize(
-    "host", ["127.0.0.2", "127.2", "0x7f000002", "2130706434", "::ffff:127.0.0.2", "127.0.0.2.", "[::ffff:7f00:2]"]
-)
-async def test_no_spelling_of_an_announced_address_is_dialled(climbing: Any, host: str) -> None:
-    answers = {API_VERSIONS: api_versions()}
-    async with serving(silent, host="127.0.0.2") as canary, serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(1, "127.0.0.1", server.port), (2, host, canary.port)])
-        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
-        assert canary.connections == 0
-    assert found(verdict) == ("ADVERTISED_ADDRESS_FORBIDDEN", "exercise"), verdict.failure
-
-
-@pytest.mark.parametrize("host", ["", "a b", "kafka\nX: y", "x" * 300, "a@b", "http://kafka"])
-async def test_an_announced_host_that_is_none_is_told(climbing: Any, host: str) -> None:
-    answers = {API_VERSIONS: api_versions()}
-    async with serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(1, host, 9092)])
-        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
-    assert found(verdict) == ("ADVERTISED_ADDRESS_UNREACHABLE", "exercise"), verdict.failure
-    assert "\n" not in verdict.failure.operator_detail
-
-
-async def test_a_name_that_moves_between_judging_and_dialling_leads_nowhere(climbing: Any, moving_name: Any) -> None:
-    answers = {API_VERSIONS: api_versions()}
-    async with serving(silent, host="127.0.0.2") as canary, serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(1, "kafka-1.example.com", canary.port)])
-        moving_name(["127.0.0.1"], ["127.0.0.2"])
-        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
-        assert canary.connections == 0
-    assert found(verdict)[0] == "ADVERTISED_ADDRESS_UNREACHABLE"
-
-
-async def test_a_broker_of_another_cluster_is_told(climbing: Any) -> None:
-    here, there = {API_VERSIONS: api_versions()}, {API_VERSIONS: api_versions()}
-    async with serving(kafka_saying(here)) as server, serving(kafka_saying(there)) as other:
-        here[METADATA] = cluster([(7, "127.0.0.1", other.port)])
-        there[METADATA] = cluster([(7, "127.0.0.1", other.port)], name="cluster-2")
-        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
-    assert found(verdict)[0] == "ADVERTISED_ADDRESS_UNREACHABLE"
-    assert "another cluster" in verdict.failure.operator_detail
-
-
-async def test_no_more_brokers_are_dialled_than_a_climb_may(climbing: Any) -> None:
-    answers = {API_VERSIONS: api_versions()}
-    async with serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(node, "127.0.0.1", server.port) for node in range(500)])
-        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
-        assert server.connections == 1 + 1 + 16
-    assert verdict.status == "verified", verdict.failure
-    assert (verdict.steps[5].evidence["brokers"], len(verdict.steps[5].evidence["reached"])) == (500, 16)
-
-
-async def test_every_connection_ends_with_the_climb(climbing: Any, opened: list[asyncio.StreamWriter]) -> None:
-    answers = {API_VERSIONS: api_versions()}
-    async with serving(kafka_saying(answers)) as server:
-        for brokers in ([(1, "127.0.0.1", server.port), (2, "127.0.0.1", server.port)], [(1, "127.0.0.2", 1)]):
-            answers[METADATA] = cluster(brokers)
-            await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
-            assert [writer.transport.is_closing() for writer in opened] == [True] * len(opened)
-    assert len(opened) == 4
-
-
-async def test_cancelling_ends_brokers_that_are_being_reached(
-    climbing: Any, opened: list[asyncio.StreamWriter]
-) -> None:
-    answers = {API_VERSIONS: api_versions()}
-    before = asyncio.all_tasks()
-    async with serving(silent) as mute, serving(kafka_saying(answers)) as server:
-        answers[METADATA] = cluster([(node, "127.0.0.1", mute.port) for node in range(3)])
-        running = asyncio.ensure_future(climbing("kafka", {"host": "127.0.0.1", "port": server.port}))
-        await until(lambda: mute.connections == 3, within=10)
-        running.cancel()
-        await asyncio.wait({running}, timeout=3)
-        assert running.cancelled()
-        assert all(writer.transport.is_closing() for writer in opened)
-    await until(lambda: asyncio.all_tasks() <= before, within=5, what="nothing is left running")

@@ -11,9 +11,9 @@ from clearline.probes.kafka_rights import (
     LEADER_NOT_AVAILABLE,
     NOT_NOW,
     Wanted,
+    group_refused,
     judge_group,
     judge_topics,
-    refuse_group,
     unavailable,
 )
 from clearline.probes.kafka_wire import KafkaWire
@@ -85,17 +85,20 @@ def _needed(cluster: Cluster) -> set[Broker]:
 
 async def _group(climb: Climb, wire: KafkaWire, name: str) -> dict[str, Any]:
     """Its coordinator is a broker like any other: found, judged, dialled and signed in to."""
-    user = _user(climb.config)
-    error, broker = await coordinator(wire, name)
+    user, error = _user(climb.config), 0
     for _ in range(TRIES):
-        if error not in NOT_NOW:
+        error, broker = await coordinator(wire, name)
+        if not error:
+            reached = await reach(climb, broker, climb.kept["cluster"].id)
+            group = await described_group(reached.wire, name)
+            reached.wire.close()
+            if (error := group.error) not in NOT_NOW:
+                told = judge_group(name, group, user)
+                return told | {"coordinator": f"{broker.node}: {broker.host}:{broker.port}"}
+        elif error not in NOT_NOW:
             break
         await asyncio.sleep(PAUSE_SECONDS)
-        error, broker = await coordinator(wire, name)
-    refuse_group(name, error, user)
-    reached = await reach(climb, broker, climb.kept["cluster"].id)
-    group = await described_group(reached.wire, name)
-    return judge_group(name, group, user) | {"coordinator": f"{broker.node}: {broker.host}:{broker.port}"}
+    raise group_refused(name, error, user)
 
 
 def _user(config: "KafkaConfig") -> str:

@@ -87,7 +87,8 @@ def _not_there(topic: Topic, one: Wanted, user: str) -> StepFailed | None:
 
 def judge_group(name: str, group: Group, user: str) -> dict[str, Any]:
     """Evidence of the group, or what is missing."""
-    refuse_group(name, group.error, user)
+    if group.error:
+        raise group_refused(name, group.error, user)
     permission = f"READ on group {name}"
     field = "/config/consumer_group"
     if group.operations == UNTOLD:
@@ -98,24 +99,20 @@ def judge_group(name: str, group: Group, user: str) -> dict[str, Any]:
     return {"name": name, "state": group.state, "members": group.members, "granted": ["read"]}
 
 
-def refuse_group(name: str, error: int, user: str) -> None:
-    """Raise what an error about the group, or about finding its coordinator, means."""
+def group_refused(name: str, error: int, user: str) -> StepFailed:
+    """What an error about the group, or about finding its coordinator, means."""
     match error:
-        case 0:
-            return
         case 30:
             permission = f"READ on group {name}"
-            raise StepFailed(
+            return StepFailed(
                 "PERMISSION_MISSING", field="/config/consumer_group", permission=permission, user=user, why=HIDDEN
             )
         case _ if error in NOT_NOW:
-            raise unavailable(error, f"the coordinator of the group {name}")
+            return unavailable(error, f"the coordinator of the group {name}")
         case _:
-            raise mismatch(f"the group {name} has Kafka's error {error}")
+            return mismatch(f"the group {name} has Kafka's error {error}")
 
 
 def unavailable(error: int, what: str) -> StepFailed:
     """The cluster cannot serve this at the moment."""
-    return StepFailed(
-        "SERVER_UNAVAILABLE", field="/config/host", why=f"{what} is not available (Kafka's error {error})"
-    )
+    return StepFailed("SERVER_UNAVAILABLE", field="/config/host", why=f"{what} is away (Kafka's error {error})")
