@@ -74,9 +74,9 @@ def canonical_host(host: str) -> str:
 
 
 def is_host(host: str) -> bool:
-    """Whether a text can be a host at all: an address in any spelling, or a name of the domain name system."""
+    """Whether a text can be a host at all: an address that all readers read alike, or a name that DNS can hold."""
     if is_literal(host):
-        return "%" not in host  # a zone id names an interface of the machine that dials
+        return "%" not in host and len(addresses_meant(host)) == 1  # a zone names an interface of whoever dials
     try:
         name = canonical_host(host)
     except UnicodeError:
