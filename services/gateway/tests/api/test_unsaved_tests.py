@@ -187,6 +187,16 @@ async def test_who_waits_gets_the_end(stand: ApiStand) -> None:
     assert "test" not in waited.json()
 
 
+async def test_a_test_sent_twice_under_one_key_is_one_test(stand: ApiStand) -> None:
+    client = await stand.client_of("operator")
+    answers = [
+        await client.post("/connections:test", json=DRAFT, headers={"idempotency-key": "the-same"}) for _ in range(2)
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len({answer.json()["test_id"] for answer in answers}) == 1
+    assert await stand.owner.fetchval("select count(*) from outbox") == 1
+
+
 def opened(stand: ApiStand, asked: dict[str, Any], *, subject: str) -> str:
     kind = kind_named(asked["kind"])
     envelope = msgspec.convert(asked["envelopes"]["password"], Envelope)
