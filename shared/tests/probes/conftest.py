@@ -3,9 +3,9 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -21,6 +21,9 @@ from clearline.probes.forms import parse_config, parse_credentials
 from clearline.probes.ladder import Limits, Verdict, climb
 from clearline.probes.outbound import OutboundPolicy
 from clearline.probes.registry import KINDS
+
+if TYPE_CHECKING:
+    from tests.harness.kafka_stand import KafkaStand
 
 Climbing = Callable[..., Awaitable[Verdict]]
 LOCAL = ("127.0.0.1/32", "::1/128")
@@ -78,6 +81,15 @@ def moving_name(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(socket, "getaddrinfo", asked)
 
     return moving
+
+
+@pytest.fixture(scope="session")
+async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["KafkaStand"]:
+    """The secured Kafka of the session: it takes 5 s to start, and its tests leave it as it was."""
+    from tests.harness.kafka_stand import kafka_stand  # noqa: PLC0415 - unit tests need no aiokafka
+
+    async with kafka_stand(tmp_path_factory.mktemp("kafka")) as made:
+        yield made
 
 
 @pytest.fixture

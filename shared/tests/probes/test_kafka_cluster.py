@@ -1,4 +1,4 @@
-"""What a cluster may tell of topics, groups and brokers: from a stand-in, also what no test broker can be made to say."""
+"""What a cluster may tell of topics, groups and brokers: from a stand-in, also what no test broker would say."""
 
 import asyncio
 import struct

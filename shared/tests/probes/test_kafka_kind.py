@@ -1,12 +1,11 @@
 """Kind `kafka` on a real broker: SASL, TLS, client certificates, ACLs, and listeners that announce another address."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from tests.harness.authority import Authority
-from tests.harness.kafka_stand import PASSWORD, KafkaStand, kafka_stand
+from tests.harness.kafka_stand import PASSWORD, KafkaStand
 
 from clearline.probes.ladder import Limits
 
@@ -24,21 +23,15 @@ def statuses(verdict: Any) -> list[str]:
     return [step.status for step in verdict.steps]
 
 
-@pytest.fixture(scope="module")
-async def stand(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaStand]:
-    async with kafka_stand(tmp_path_factory.mktemp("kafka")) as made:
-        yield made
-
-
-async def test_a_good_form_is_verified_with_each_permission_and_broker(stand: KafkaStand, climbing: Any) -> None:
-    verdict = await climbing("kafka", *stand.cases["good"])
+async def test_a_good_form_is_verified_with_each_permission_and_broker(secured: KafkaStand, climbing: Any) -> None:
+    verdict = await climbing("kafka", *secured.cases["good"])
     assert verdict.status == "verified", verdict.failure
     assert statuses(verdict) == ["passed"] * 6
     assert verdict.steps[2].evidence["verified"]
     assert verdict.steps[3].evidence.items() >= {"user": "shop", "brokers": 1, "password_sent": "as a proof"}.items()
     assert verdict.steps[4].evidence["topics"] == {"orders": {"granted": ["read", "write"], "missing": []}}
     assert verdict.steps[4].evidence["group"]["granted"] == ["read"]
-    assert verdict.steps[5].evidence["reached"] == [f"1: localhost:{stand.ports['SECURE']} (127.0.0.1)"]
+    assert verdict.steps[5].evidence["reached"] == [f"1: localhost:{secured.ports['SECURE']} (127.0.0.1)"]
 
 
 @pytest.mark.parametrize(
@@ -55,18 +48,18 @@ async def test_a_good_form_is_verified_with_each_permission_and_broker(stand: Ka
     }.items(),
 )
 async def test_each_thing_that_can_be_wrong_is_told_apart(
-    stand: KafkaStand, climbing: Any, case: str, expected: tuple[str, str, str]
+    secured: KafkaStand, climbing: Any, case: str, expected: tuple[str, str, str]
 ) -> None:
     limits = Limits(step_seconds=1) if case == "silent server" else None
-    verdict = await climbing("kafka", *stand.cases[case], limits=limits)
+    verdict = await climbing("kafka", *secured.cases[case], limits=limits)
     assert found(verdict) == expected, verdict.failure
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 async def test_each_mechanism_signs_in_and_tells_a_wrong_password(
-    stand: KafkaStand, climbing: Any, mechanism: str
+    secured: KafkaStand, climbing: Any, mechanism: str
 ) -> None:
-    config, credentials = stand.form(mechanism)
+    config, credentials = secured.form(mechanism)
     verdict = await climbing("kafka", config, credentials)
     assert verdict.status == "verified", verdict.failure
     sent = verdict.steps[3].evidence["password_sent"]
@@ -77,22 +70,22 @@ async def test_each_mechanism_signs_in_and_tells_a_wrong_password(
         assert WRONG not in str(verdict)
 
 
-async def test_a_way_of_signing_in_that_the_listener_does_not_have_is_told(stand: KafkaStand, climbing: Any) -> None:
-    verdict = await climbing("kafka", *stand.encrypted("SCRAM-SHA-512"))
+async def test_a_way_of_signing_in_that_the_listener_does_not_have_is_told(secured: KafkaStand, climbing: Any) -> None:
+    verdict = await climbing("kafka", *secured.encrypted("SCRAM-SHA-512"))
     assert found(verdict) == ("AUTH_METHOD_UNSUPPORTED", "authenticate", "/config/sasl_mechanism")
     assert "SCRAM-SHA-256" in verdict.failure.operator_detail
-    verdict = await climbing("kafka", *stand.form(port=stand.ports["PLAINTEXT"]))
+    verdict = await climbing("kafka", *secured.form(port=secured.ports["PLAINTEXT"]))
     assert found(verdict) == ("AUTH_METHOD_UNSUPPORTED", "authenticate", "/config/sasl_mechanism")
-    verdict = await climbing("kafka", *stand.unsecured("OPEN"))
+    verdict = await climbing("kafka", *secured.unsecured("OPEN"))
     assert found(verdict) == ("AUTH_REQUIRED", "authenticate", "/config/sasl_mechanism")
     assert "SCRAM-SHA-512" in verdict.failure.operator_detail
 
 
-async def test_each_operation_on_each_topic_is_judged_on_its_own(stand: KafkaStand, climbing: Any) -> None:
+async def test_each_operation_on_each_topic_is_judged_on_its_own(secured: KafkaStand, climbing: Any) -> None:
     def asked(*operations: str, topic: str = "orders") -> dict[str, Any]:
         return {"topic": topic, "operations": list(operations)}
 
-    verdict = await climbing("kafka", *stand.form(topic_permissions=[asked("write", "delete", "describe", "create")]))
+    verdict = await climbing("kafka", *secured.form(topic_permissions=[asked("write", "delete", "describe", "create")]))
     assert found(verdict) == ("PERMISSION_MISSING", "authorize", "/config/topic_permissions/0/operations/1")
     assert "DELETE on topic orders" in verdict.failure.message
     assert verdict.steps[4].evidence["topics"] == {
@@ -103,17 +96,17 @@ async def test_each_operation_on_each_topic_is_judged_on_its_own(stand: KafkaSta
         ("secrets", "PERMISSION_MISSING", "/config/topic_permissions/1/operations/0"),
         ("nowhere", "PERMISSION_MISSING", "/config/topic_permissions/1/operations/0"),
     ):
-        verdict = await climbing("kafka", *stand.form(topic_permissions=[asked("read"), asked("read", topic=topic)]))
+        verdict = await climbing("kafka", *secured.form(topic_permissions=[asked("read"), asked("read", topic=topic)]))
         assert found(verdict) == (code, "authorize", field), verdict.failure
         assert topic in verdict.failure.message
     assert "whether it exists" in verdict.failure.operator_detail  # hidden and absent look the same, and it says so
 
 
-async def test_a_topic_that_does_not_exist_is_not_made_by_asking(stand: KafkaStand, climbing: Any) -> None:
+async def test_a_topic_that_does_not_exist_is_not_made_by_asking(secured: KafkaStand, climbing: Any) -> None:
     asked = [{"topic": "nowhere", "operations": ["read"]}]
-    verdict = await climbing("kafka", *stand.unsecured("PLAINTEXT", topic_permissions=asked))
+    verdict = await climbing("kafka", *secured.unsecured("PLAINTEXT", topic_permissions=asked))
     assert found(verdict) == ("TOPIC_MISSING", "authorize", "/config/topic_permissions/0/topic")
-    admin = AIOKafkaAdminClient(bootstrap_servers=stand.server.bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=secured.server.bootstrap)
     await admin.start()
     try:
         assert "nowhere" not in await admin.list_topics()
@@ -122,56 +115,56 @@ async def test_a_topic_that_does_not_exist_is_not_made_by_asking(stand: KafkaSta
         await admin.close()
 
 
-async def test_the_consumer_group_must_be_allowed_to_read(stand: KafkaStand, climbing: Any) -> None:
+async def test_the_consumer_group_must_be_allowed_to_read(secured: KafkaStand, climbing: Any) -> None:
     for group in ("lookers", "strangers"):
-        verdict = await climbing("kafka", *stand.form(consumer_group=group))
+        verdict = await climbing("kafka", *secured.form(consumer_group=group))
         assert found(verdict) == ("PERMISSION_MISSING", "authorize", "/config/consumer_group")
         assert f"READ on group {group}" in verdict.failure.message
 
 
-async def test_a_client_certificate_is_presented_where_one_is_wanted(stand: KafkaStand, climbing: Any) -> None:
+async def test_a_client_certificate_is_presented_where_one_is_wanted(secured: KafkaStand, climbing: Any) -> None:
     rights = {"topic_permissions": [{"topic": "orders", "operations": ["read"]}]}
-    verdict = await climbing("kafka", *stand.with_certificate(stand.authority, **rights))
+    verdict = await climbing("kafka", *secured.with_certificate(secured.authority, **rights))
     assert verdict.status == "verified", verdict.failure
-    config, _ = stand.with_certificate(stand.authority)
+    config, _ = secured.with_certificate(secured.authority)
     verdict = await climbing("kafka", config | {"client_certificate": None})
     assert found(verdict) == ("TLS_CLIENT_CERTIFICATE_REQUIRED", "tls", "/config/client_certificate")
-    verdict = await climbing("kafka", *stand.with_certificate(Authority("another")))
+    verdict = await climbing("kafka", *secured.with_certificate(Authority("another")))
     assert found(verdict) == ("TLS_CLIENT_CERTIFICATE_REFUSED", "tls", "/config/client_certificate")
 
 
-async def test_certificates_are_believed_as_the_form_says(stand: KafkaStand, climbing: Any) -> None:
+async def test_certificates_are_believed_as_the_form_says(secured: KafkaStand, climbing: Any) -> None:
     for changed, expected in (
         ({"tls": "require", "ca_certificate": None}, None),
         ({"ca_certificate": None}, ("TLS_UNKNOWN_AUTHORITY", "tls", "/config/tls")),
         ({"host": "127.0.0.1"}, ("TLS_WRONG_HOST", "tls", "/config/host")),
         ({"tls": "disable"}, ("PROTOCOL_MISMATCH", "authenticate", "/config/tls")),
     ):
-        verdict = await climbing("kafka", *stand.encrypted(**changed))
+        verdict = await climbing("kafka", *secured.encrypted(**changed))
         assert (found(verdict) if verdict.failure else None) == expected, verdict.failure
 
 
-async def test_no_broker_is_dialled_that_the_policy_refuses(stand: KafkaStand, climbing: Any) -> None:
-    verdict = await climbing("kafka", *stand.unsecured("ELSEWHERE"))
+async def test_no_broker_is_dialled_that_the_policy_refuses(secured: KafkaStand, climbing: Any) -> None:
+    verdict = await climbing("kafka", *secured.unsecured("ELSEWHERE"))
     assert found(verdict)[0] == "ADVERTISED_ADDRESS_FORBIDDEN"
     assert "127.0.0.2" in verdict.failure.operator_detail
     assert "127.0.0.2" not in verdict.failure.message
-    assert stand.canary.connections == 0
+    assert secured.canary.connections == 0
     allowed = ("127.0.0.1/32", "::1/128", "127.0.0.2/32")  # the canary does count whoever may come
-    verdict = await climbing("kafka", *stand.unsecured("ELSEWHERE"), allow=allowed)
+    verdict = await climbing("kafka", *secured.unsecured("ELSEWHERE"), allow=allowed)
     assert found(verdict)[0] == "ADVERTISED_ADDRESS_UNREACHABLE"
-    assert stand.canary.connections == 1
+    assert secured.canary.connections == 1
 
 
-async def test_a_broker_announced_by_a_name_that_nobody_knows_is_told(stand: KafkaStand, climbing: Any) -> None:
-    verdict = await climbing("kafka", *stand.unsecured("NAMELESS"))
+async def test_a_broker_announced_by_a_name_that_nobody_knows_is_told(secured: KafkaStand, climbing: Any) -> None:
+    verdict = await climbing("kafka", *secured.unsecured("NAMELESS"))
     assert found(verdict) == ("ADVERTISED_ADDRESS_UNREACHABLE", "exercise", "/config/host")
     assert "kafka-2.no-such-host.invalid:9092 (broker 1)" in verdict.failure.operator_detail
     assert "UNKNOWN_HOST" in verdict.failure.operator_detail
 
 
-async def test_a_groups_coordinator_is_judged_like_every_broker(stand: KafkaStand, climbing: Any) -> None:
-    before = stand.canary.connections
-    verdict = await climbing("kafka", *stand.unsecured("ELSEWHERE", consumer_group="order-service"))
+async def test_a_groups_coordinator_is_judged_like_every_broker(secured: KafkaStand, climbing: Any) -> None:
+    before = secured.canary.connections
+    verdict = await climbing("kafka", *secured.unsecured("ELSEWHERE", consumer_group="order-service"))
     assert found(verdict)[:2] == ("ADVERTISED_ADDRESS_FORBIDDEN", "authorize")
-    assert stand.canary.connections == before
+    assert secured.canary.connections == before

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
-from tests.harness.kafka_stand import KafkaStand, kafka_stand
+from tests.harness.kafka_stand import KafkaStand
 from tests.harness.programs import program
 from tests.harness.redis import PROGRAM
 from tests.harness.redis_stand import RedisStand, redis_stand
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 async def redis(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisStand]:
     async with redis_stand(program(**PROGRAM), tmp_path_factory.mktemp("redis")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[KafkaStand]:
-    async with kafka_stand(tmp_path_factory.mktemp("kafka")) as made:
         yield made
 
 
