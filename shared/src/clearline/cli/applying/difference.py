@@ -16,6 +16,7 @@ from clearline.cli.answers import Connection
 from clearline.cli.declared.declaration import Declared
 from clearline.cli.declared.places import Fault
 from clearline.cli.moments import moment_of
+from clearline.contracts.connection import BeatPolicy
 from clearline.probes.forms import parse_config
 from clearline.probes.probe import Form
 
@@ -83,6 +84,7 @@ def _creation(item: Declared) -> Plan:
     changes = [Change(f"/config/{name}", None, value) for name, value in item.config.items()]
     changes += [Change(f"/credentials/{name}", None, "sent") for name in sorted(given)]
     changes += [] if item.owner is None else [Change("/owner", None, item.owner)]
+    changes += [Change(one.field, None, one.after) for one in _beat(msgspec.to_builtins(BeatPolicy()), item)]
     actions = (Action.CREATE, Action.ACTIVATE) if item.active else (Action.CREATE,)
     faults = _missing(item, given)
     return Plan(actions=actions, changes=tuple(changes), wanted=given, sent=given, faults=tuple(faults))
@@ -162,8 +164,12 @@ def _form_of(item: Declared, current: Connection) -> Form | None:
 def _settings(item: Declared, current: Connection) -> Iterator[Change]:
     if (current.owner or None) != item.owner:
         yield Change("/owner", current.owner, item.owner)
-    beat: Mapping[str, Any] = msgspec.to_builtins(item.beat)
-    yield from _differences("/beat", {name: current.beat.get(name) for name in beat}, beat)
+    yield from _beat(current.beat, item)
+
+
+def _beat(before: Mapping[str, Any], item: Declared) -> Iterator[Change]:
+    after: dict[str, Any] = msgspec.to_builtins(item.beat)
+    return _differences("/beat", {name: before.get(name) for name in after}, after)
 
 
 def _differences(at: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

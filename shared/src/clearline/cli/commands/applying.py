@@ -57,7 +57,7 @@ def _carried_out(
 ) -> "list[Outcome]":
     from clearline.cli.applying import many, preparing  # noqa: PLC0415
 
-    with many.stoppable(opened) as (patient, stopped), opened.screen.quiet_progress(f"applying {len(items)}"):
+    with many.stoppable(opened) as (patient, stopped), opened.screen.quiet_progress("applying"):
         outcomes = many.each(preparing.compared(patient, wishes), items, parallel, stopped)
         secrets, warnings = preparing.secrets_of(outcomes, dry_run=dry_run)
         for warning in warnings:

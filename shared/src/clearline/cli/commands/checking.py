@@ -42,7 +42,7 @@ def check(
         for warning in secrets_written_out(items):
             screen.note(f"Warning: {warning}")
         policy = checking.policy_of(allow or (), surroundings.environ)
-        with screen.quiet_progress(f"checking {len(items)} connections"):
+        with screen.quiet_progress("checking"):
             checked = checking.check_all(items, policy, checking.limits_of(timeout), parallel)
         if junit is not None:
             _write(surroundings.folder / junit, check_view.junit(checked))
