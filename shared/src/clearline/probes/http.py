@@ -57,7 +57,8 @@ async def authorize(climb: Climb) -> Evidence | Skipped:
     evidence: dict[str, object] = {"status": await _status(climb)}
     if config.auth == "oauth2":
         missing = (await _token(climb)).lacking
-        evidence["scopes"] = {scope: scope not in missing for scope in (config.scope or "").split()}
+        if config.scope:
+            evidence["scopes"] = {scope: scope not in missing for scope in config.scope.split()}
         if missing:
             finding = lacking(config, missing, "the token server left it out")
             finding.evidence = evidence
