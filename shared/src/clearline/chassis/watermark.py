@@ -66,6 +66,7 @@ class WatermarkConsumer(GroupConsumer):
         await self._work.close(limit)
 
     def _standings(self) -> Mapping[Partition, Standing]:
+        self._calling.tell()
         return {
             partition: Standing(lanes.mark, self._member.end(partition), lanes.oldest_ms)
             for partition, lanes in self._lanes.items()
