@@ -67,14 +67,12 @@ def test_what_is_missing_is_created_verified_and_activated(apply: Apply, gateway
     )
     assert queue["lifecycle"] == "inactive"
     assert [one["field"] for one in results[0]["changed"]] == [
-        *(
-            "/config/host",
-            "/config/database",
-            "/config/user",
-            "/credentials/password",
-            "/owner",
-            "/beat/interval_seconds",
-        )
+        "/config/host",
+        "/config/database",
+        "/config/user",
+        "/credentials/password",
+        "/owner",
+        "/beat/interval_seconds",
     ]
     created = next(body for body in gateway.sent("POST") if body.get("name") == "warehouse")
     assert created["credentials"] == {"password": "hunter2-hunter2"}
