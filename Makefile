@@ -65,8 +65,16 @@ test-e2e: setup ## the whole local stack, started, used and broken
 test-browser: ## no browser tests yet: they come with the console
 	@echo "There are no browser tests yet: they come with the console."
 
-faults: setup ## the long form: 50,000 commands (COMMANDS=) while everything is killed and frozen; SEED=
-	CLEARLINE_FAULTS_COMMANDS=$(or $(COMMANDS),50000) CLEARLINE_FAULTS_SEED=$(or $(SEED),1) $(VENV)/pytest -q tests/faults
+# Long forms of what `make test` runs in short.
+faults: export CLEARLINE_FAULTS_COMMANDS = $(or $(COMMANDS),20000)
+faults: export CLEARLINE_FAULTS_SEED = $(or $(SEED),1)
+faults: export CLEARLINE_FAULTS_FREEZE_SECONDS = 60
+faults: export CLEARLINE_FAULTS_OUTAGE_SECONDS = 600
+faults: export CLEARLINE_FAULTS_POISON = 20000
+faults: export CLEARLINE_FAULTS_SUMMARY = .clearline/faults/summary.json
+faults: setup ## 20,000 commands (COMMANDS=, SEED=) while everything is killed and frozen, long outages, poison (40 minutes)
+	$(VENV)/pytest -q tests/faults services/gateway/tests/delivery/test_projection_on_kafka.py
+	$(VENV)/python -m tests.faults.summary
 
 fuzz: setup ## more than 10,000 requests made up from the API's description, by each role; SEED=, CASES= per operation
 	CLEARLINE_FUZZ_CASES=$(or $(CASES),46) CLEARLINE_TEST_SEED=$(or $(SEED),20261122) $(VENV)/pytest -q -s services/gateway/tests/fuzz

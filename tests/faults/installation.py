@@ -33,21 +33,35 @@ _NO_MORE: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """`url` and `token` reach the API; `processes` are killed and started by name."""
+    """`urls` (one for each gateway) and `token` reach the API; `processes` are killed and started by name."""
 
-    url: str
+    urls: tuple[str, ...]
     token: str
     dsn: str
     bootstrap: str
     processes: Mapping[str, ServerProcess]
+    """`gateway`, `projector`, `verifier`; further copies as `gateway-2` …"""
+
+    @property
+    def url(self) -> str:
+        """Of the first gateway."""
+        return self.urls[0]
+
+    def copies_of(self, service: str) -> list[ServerProcess]:
+        """All processes of a service."""
+        return [process for name, process in self.processes.items() if name.partition("-")[0] == service]
 
 
 @asynccontextmanager
 async def installed(
-    folder: Path, kafka: KafkaServer, postgres: PostgresServer, *, settings: Mapping[str, str] = _NO_MORE
+    folder: Path,
+    kafka: KafkaServer,
+    postgres: PostgresServer,
+    *,
+    settings: Mapping[str, str] = _NO_MORE,
+    copies: int = 1,
 ) -> AsyncIterator[Installation]:
-    """Migrate, create topics, start gateway, projector and verifier, all with `settings` too; stop them in the end."""
-    http, projector, verifier = free_ports(3)
+    """Migrate, create topics, start gateways, projectors, verifiers, all with `settings` too; stop them in the end."""
     await migrate(postgres.dsn)
     await _set_passwords(postgres.dsn)
     await provision(TOPICS, KafkaSettings(bootstrap_servers=(kafka.bootstrap,)), SystemClock())
@@ -55,7 +69,6 @@ async def installed(
     _, token = await create(postgres.dsn, wish, token_id=uuid4(), now=datetime.now(UTC))
     private, public = generate_key_pair()
     gateway_settings = {
-        "CLEARLINE_HTTP_PORT": str(http),
         "CLEARLINE_POSTGRES_DSN": _as(postgres.dsn, "clearline_api"),
         "CLEARLINE_POSTGRES_RELAY_DSN": _as(postgres.dsn, "clearline_relay"),
         "CLEARLINE_SEALING_PUBLIC_KEY": public,
@@ -63,25 +76,29 @@ async def installed(
         "CLEARLINE_RATE_LIMIT_COMMANDS": "1000000",
         "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
     }
-    projector_settings = {
-        "CLEARLINE_OPS_PORT": str(projector),
-        "CLEARLINE_POSTGRES_DSN": _as(postgres.dsn, "clearline_projector"),
-    }
+    projector_settings = {"CLEARLINE_POSTGRES_DSN": _as(postgres.dsn, "clearline_projector")}
     verifier_settings = {
-        "CLEARLINE_OPS_PORT": str(verifier),
         "CLEARLINE_SEALING_PRIVATE_KEYS": private,
         "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
     }
     place = _Place(folder, kafka.bootstrap, settings)
-    processes = {
-        "gateway": place.process("gateway", "gateway serve", http, gateway_settings),
-        "projector": place.process("projector", "gateway project", projector, projector_settings),
-        "verifier": place.process("verifier", "verifier", verifier, verifier_settings),
+    services = {
+        "gateway": ("gateway serve", "CLEARLINE_HTTP_PORT", gateway_settings),
+        "projector": ("gateway project", "CLEARLINE_OPS_PORT", projector_settings),
+        "verifier": ("verifier", "CLEARLINE_OPS_PORT", verifier_settings),
     }
+    processes, urls = {}, []
+    for number in range(1, copies + 1):
+        for service, (module, setting, told) in services.items():
+            name = service if number == 1 else f"{service}-{number}"
+            [port] = free_ports(1)
+            processes[name] = place.process(name, module, port, {**told, setting: str(port)})
+            if service == "gateway":
+                urls.append(f"http://127.0.0.1:{port}/api/v1")
     try:
         for process in processes.values():
             await process.start()
-        yield Installation(f"http://127.0.0.1:{http}/api/v1", token, postgres.dsn, kafka.bootstrap, processes)
+        yield Installation(tuple(urls), token, postgres.dsn, kafka.bootstrap, processes)
     finally:
         for process in reversed(processes.values()):
             await process.stop()

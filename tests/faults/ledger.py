@@ -13,11 +13,10 @@ CREATED = 1
 
 @dataclass(slots=True)
 class Ledger:
-    """Commands by what the client was told. One that was never answered may or may not have happened."""
+    """Commands by what the client was told. An edit that was never answered may or may not have happened."""
 
     acknowledged: dict[Key, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     """Connection → sequence → the owner that this very change set."""
-    unanswered: int = 0
 
     @property
     def commands(self) -> int:
@@ -86,9 +85,9 @@ def _doubled(ledger: Ledger, truth: Truth) -> Iterator[Fault]:
     for key, (sequence, _) in truth.rows.items():
         if truth.audited.get(key, 0) != sequence:
             yield f"doubled or half done: {key} has {sequence} changes and {truth.audited.get(key, 0)} audit entries"
-    surplus = len(truth.rows) - len(ledger.acknowledged) - ledger.unanswered
+    surplus = len(truth.rows) - len(ledger.acknowledged)
     if surplus > 0:
-        yield f"doubled: {surplus} connections more than were ever asked for"
+        yield f"doubled: {surplus} connections more than were asked for"
     for key, count in Counter(each.connection for each in truth.verifications).items():
         if count != 1:
             yield f"doubled: {key} has {count} verifications"

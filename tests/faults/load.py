@@ -41,6 +41,7 @@ class Load:
     versions: dict[str, int] = field(default_factory=dict)
     done: int = 0
 
+    asked: int = 0
     made: list[str] = field(default_factory=list)
     refused: int = 0
     """Edits of a version that another client had changed meanwhile."""
@@ -56,18 +57,16 @@ class Load:
             self.done += 1
             owner = f"team-{number}-{self.done}"
             if not self.made or chance.random() < CREATES:
-                if key := await self._create(session, f"c-{number}-{self.done}", owner):
-                    self.made.append(key)
+                self.made.append(await self._create(session, f"c-{number}-{self.done}", owner))
             else:
                 await self._edit(session, chance.choice(self.made), owner)
 
-    async def _create(self, session: aiohttp.ClientSession, name: str, owner: str) -> str | None:
+    async def _create(self, session: aiohttp.ClientSession, name: str, owner: str) -> str:
         body = {"name": name, "environment": "development", "owner": owner, "kind": "tcp",
                 "config": {"host": "127.0.0.1", "port": self.port}}  # fmt: skip
-        answer = await self._ask(session, "post", "/connections", body)
-        if answer is None:
-            self.ledger.unanswered += 1
-            return None
+        answer, key = None, {"idempotency-key": name}
+        while answer is None:  # under one key it may be sent until somebody answers, and is done once
+            answer = await self._ask(session, "post", "/connections", body, key)
         status, told, version = answer
         assert status == 201, told
         self.ledger.acknowledge(told["id"], version, owner)
@@ -97,11 +96,16 @@ class Load:
     async def _ask(
         self, session: aiohttp.ClientSession, method: str, path: str, body: object = None, headers: Any = None
     ) -> tuple[int, Any, int] | None:
-        """Status, body and version; None when it is not known what became of it, or it was refused for a while."""
+        """Status, body and version; None when it is not known what became of it, or it was refused for a while.
+
+        The gateways take turns, so that one that is down is left at the next try.
+        """
+        self.asked += 1
+        url = self.installation.urls[self.asked % len(self.installation.urls)]
         try:
-            async with session.request(method, self.installation.url + path, json=body, headers=headers) as answer:
-                if answer.status == 503:
-                    await asyncio.sleep(_PAUSE)
+            async with session.request(method, url + path, json=body, headers=headers) as answer:
+                if answer.status == 503 or (answer.status == 409 and "idempotency-key" in (headers or {})):
+                    await asyncio.sleep(_PAUSE)  # away, or the try before this one is still being done
                     return None
                 return answer.status, await answer.json(), int(answer.headers.get("etag", '"0"').strip('"'))
         except (aiohttp.ClientError, TimeoutError):
