@@ -50,7 +50,7 @@ from gateway.unproven import UnprovenConnections
 
 RELAY_SECONDS, PRODUCER_SECONDS, POOL_SECONDS = 5.0, 4.0, 2.0
 """How long each part may take to stop; with HTTP's six seconds less than the twenty after which others kill."""
-RELAY_POOL_SIZE = 5  # clock, outbox depth, what is unproven, who waits for an end; the relay has a connection of its own
+RELAY_POOL_SIZE = 5  # clock, outbox depth, what is unproven, who waits for an end; the relay has one of its own
 WRONG_USE = 2
 
 _log = structlog.get_logger(__name__)
