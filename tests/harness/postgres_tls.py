@@ -1,9 +1,6 @@
 """TLS for a test's PostgreSQL: a certificate of its own, and users whom it lets in only with one of theirs."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -17,15 +14,8 @@ hostnossl all encrypted_only   127.0.0.1/32 reject
 """
 """Before initdb's own, which let in every other user with a password, encrypted or not."""
 PASSWORD = "t3st-p4ssword"
-USERS = ("with_certificate", "by_certificate", "encrypted_only", "limited")
-
-
-@dataclass(frozen=True, slots=True)
-class SecuredPostgres:
-    """A server that speaks TLS as `localhost`, and its users (all with `PASSWORD`); `limited` owns nothing."""
-
-    server: PostgresServer
-    authority: Authority
+USERS = ("with_certificate", "by_certificate", "encrypted_only")
+"""All with `PASSWORD`."""
 
 
 async def secure(server: PostgresServer, authority: Authority, issued: Issued | None = None) -> None:
@@ -49,18 +39,6 @@ async def secure(server: PostgresServer, authority: Authority, issued: Issued | 
     finally:
         await connection.close()
     await server.restart()
-
-
-@asynccontextmanager
-async def secured_postgres(folder: Path) -> AsyncIterator[SecuredPostgres]:
-    """A server of one's own with TLS, for use outside of pytest; ends with the block."""
-    server, authority = PostgresServer.in_folder(folder), Authority()
-    await server.start()
-    try:
-        await secure(server, authority)
-        yield SecuredPostgres(server, authority)
-    finally:
-        await server.stop()
 
 
 def _write(path: Path, text: str) -> None:

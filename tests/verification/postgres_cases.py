@@ -1,6 +1,5 @@
 """A PostgreSQL that speaks TLS beside one that does not, and a user who may read one of two tables."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import asyncpg
 from tests.harness.authority import Authority
 from tests.harness.postgres import PostgresServer
+from tests.harness.postgres_tls import secure
 from tests.verification.case import NO_SUCH_HOST, Cases, unanswered
 
 USER, PASSWORD = "shop", "s3cret-0f-the-shop"
@@ -22,7 +22,7 @@ create table public.orders(); create table public.salaries(); grant select on pu
 async def postgres_cases(folder: Path) -> AsyncIterator[Cases]:
     authority = Authority()
     async with _running(folder / "encrypted") as encrypted, _running(folder / "plain") as plain:
-        await _encrypt(encrypted, authority)
+        await secure(encrypted, authority)
         async with unanswered() as (closed, mute):
             good: dict[str, Any] = {
                 "host": "localhost",
@@ -57,16 +57,3 @@ async def _running(folder: Path) -> AsyncIterator[PostgresServer]:
         yield server
     finally:
         await server.stop()
-
-
-async def _encrypt(server: PostgresServer, authority: Authority) -> None:
-    """PostgreSQL reads only files of its own user."""
-    data = server.cluster.data
-    owner = data.stat()
-    for path in authority.issue("localhost").written(data, "server"):
-        path.chmod(0o600)
-        os.chown(path, owner.st_uid, owner.st_gid)
-    connection = await asyncpg.connect(server.dsn)
-    await connection.execute("alter system set ssl = on")
-    await connection.close()
-    await server.restart()

@@ -16,6 +16,8 @@ from tests.harness.programs import program
 from clearline.probes.ladder import Limits
 from clearline.testing.hostile_servers import Listening, serving, silent
 
+pytestmark = pytest.mark.integration
+
 GIB = 1024**3
 PASSWORD, TOKEN, API_KEY, SECRET = "n9inx-p4ss", "n9inx-t0ken-c4nary", "n9inx-k3y", "n9inx-s3cret"
 PAIR = b64encode(f"clearline:{SECRET}".encode()).decode()
