@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from shared.tests.cli.declared_file import FILE, SECRET, Apply
 from shared.tests.cli.fake_gateway import NOW, TOKEN, URL, Clearline, FakeGateway, Result, Stream
 
 from clearline.cli.main import run
@@ -49,5 +51,25 @@ def clearline(gateway: FakeGateway, tmp_path: Path) -> Clearline:
         assert TOKEN not in result.out + result.err, "no command shows the token"
         assert "Traceback" not in result.err
         return result
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(FILE)
+    return path
+
+
+@pytest.fixture
+def apply(clearline: Clearline, file: Path) -> Apply:
+    """The command's exit code and its results."""
+
+    def call(*options: str, env: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]]]:
+        result = clearline("apply", "-f", file.name, "-o", "json", *options, env=SECRET if env is None else env)
+        assert "hunter2" not in result.out + result.err
+        assert result.out, result.err
+        return result.code, result.json
 
     return call

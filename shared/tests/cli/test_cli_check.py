@@ -18,6 +18,7 @@ import pytest
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway
 
 from clearline import probes
+from clearline.cli import checking
 from clearline.cli.checking import policy_of
 from clearline.cli.ends import WrongUseError
 from clearline.probes.outbound import Approved
@@ -196,6 +197,19 @@ def test_own_networks_may_be_dialled_unless_others_are_named_and_metadata_never_
     approved: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert isinstance(policy_of(allow, environ).judge(ip_address(address)), Approved) is approved
+
+
+def test_an_installation_without_what_dials_says_what_to_install(
+    clearline: Clearline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(name: str) -> None:
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(checking, "import_module", lacking)
+    write(tmp_path, "  - {name: web, environment: staging, kind: http, config: {url: 'http://127.0.0.1:1/'}}\n")
+    result = clearline("check", "-f", "c.yaml")
+    assert result.code == 2
+    assert "clearline[cli,probes]" in result.err
 
 
 def test_a_wrong_network_is_wrong_use() -> None:

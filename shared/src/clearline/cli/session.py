@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from clearline.cli.ends import CommandError, ExitCode
+from clearline.cli.ends import CommandError, ExitCode, WrongUseError
 from clearline.cli.problem_view import error_lines, problem_body
 from clearline.cli.surroundings import OutputForm, Surroundings, silence
 from clearline.cli.target import Target, find_target
@@ -57,12 +57,23 @@ def offline(context: typer.Context, output: OutputForm) -> Iterator["Screen"]:
     try:
         yield screen
     except CommandError as error:
-        if screen.wants_json:
-            screen.json(problem_body(error), error=True)
-        else:
-            for line in error_lines(error):
-                screen.note(line)
-        raise typer.Exit(error.exit_code) from None
+        raise _told(screen, error) from None
+    except ModuleNotFoundError as error:  # the forms and what dials are extras of the distribution
+        lacking = WrongUseError(
+            f"This installation of the command lacks the module {error.name}.",
+            "Install it with what dials: clearline[cli,probes]",
+        )
+        raise _told(screen, lacking) from None
     except BrokenPipeError:  # the framework would make it exit code 1, which says that the thing failed
         silence(surroundings.stdout)
         raise typer.Exit(ExitCode.PIPE_CLOSED) from None
+
+
+def _told(screen: "Screen", error: CommandError) -> typer.Exit:
+    """Say why the command ends, and how it does."""
+    if screen.wants_json:
+        screen.json(problem_body(error), error=True)
+    else:
+        for line in error_lines(error):
+            screen.note(line)
+    return typer.Exit(error.exit_code)
