@@ -125,6 +125,9 @@ async def test_each_command_is_asked_on_each_key_and_channel_and_none_is_run(sta
         verdict = await climbing("redis", *stand.form(**(every | changed)))
         assert found(verdict) == ("PERMISSION_MISSING", "authorize", field), verdict.failure
         assert permission in verdict.failure.message
+        granted = verdict.steps[4].evidence["granted"]
+        assert "SET on orders:1" in granted
+        assert permission not in granted
 
 
 async def test_who_may_not_multi_is_asked_by_a_dry_run(stand: RedisStand, climbing: Any) -> None:

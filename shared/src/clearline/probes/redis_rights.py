@@ -122,14 +122,25 @@ async def granted(wire: RedisWire, asked: Sequence[Wanted], climb: Climb) -> dic
     queued = opened == "OK"
     if isinstance(opened, RedisError) and opened.code != "NOPERM":
         raise refusal(opened, climb, permission="MULTI")
+    told: list[str] = []
     for one in asked:
-        if queued:
-            _judge_queued(await wire.ask(*one.words), one, climb)
-        else:
-            _judge_dry_run(await wire.ask("ACL", "DRYRUN", climb.config.user or "default", *one.words), one, climb)
+        try:
+            await _judge(wire, one, climb, queued=queued)
+        except StepFailed as finding:
+            finding.evidence = {"granted": told}
+            raise
+        told.append(one.permission)
     if queued:
         await wire.ask("DISCARD")
-    return {"granted": [one.permission for one in asked], "asked_by": "MULTI, DISCARD" if queued else "ACL DRYRUN"}
+    return {"granted": told, "asked_by": "MULTI, DISCARD" if queued else "ACL DRYRUN"}
+
+
+async def _judge(wire: RedisWire, one: Wanted, climb: Climb, *, queued: bool) -> None:
+    if queued:
+        _judge_queued(await wire.ask(*one.words), one, climb)
+    else:
+        user = climb.config.user or "default"
+        _judge_dry_run(await wire.ask("ACL", "DRYRUN", user, *one.words), one, climb)
 
 
 def _judge_queued(reply: Reply, one: Wanted, climb: Climb) -> None:
