@@ -1,5 +1,6 @@
 """Puts the API together: one router per resource, one form for every error, and guards around both."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from gateway.api.error_docs import error_docs
 from gateway.api.errors import answer_errors
 from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
-from gateway.api.prefer import Ends, NothingEnds
+from gateway.api.prefer import MOST_LOOKS, Ends, NothingEnds
 from gateway.api.refusals import Refusals
 from gateway.api.traced import PREFIX, Traced
 from gateway.commands.desk import Desk
@@ -65,7 +66,7 @@ def build(surroundings: Surroundings) -> ASGIApp:
     """The whole HTTP side as one ASGI app."""
     app = create_api()
     app.state.desk = surroundings.desk
-    app.state.ends = surroundings.ends
+    app.state.ends, app.state.looks = surroundings.ends, asyncio.Semaphore(MOST_LOOKS)
     app.state.refusals = refusals = Refusals(surroundings.catalogue, surroundings.monotonic)
     app.state.limits = Limits(surroundings.allowances, surroundings.monotonic)
     app.state.fingerprints = surroundings.fingerprints

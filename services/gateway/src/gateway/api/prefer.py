@@ -1,5 +1,6 @@
 """`Prefer: wait=N` (RFC 7240): the answer comes when the work has ended, or after N seconds, whichever is first."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 
 MAX_SECONDS = 30
+MOST_LOOKS = 4
+"""At once, of those whose wait is over: when many waited for one end, the pool still has room for everybody else."""
 _WAIT = re.compile(r"(?:^|[,;]\s*)wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.IGNORECASE)
 
 
@@ -37,6 +40,7 @@ class Wish:
 
     seconds: int
     ends: Ends
+    turns: asyncio.Semaphore
 
     async def end_of(
         self, verification_id: UUID, look: Callable[[], Awaitable[dict[str, Any]]], response: Response
@@ -46,7 +50,8 @@ class Wish:
             return None
         response.headers["preference-applied"] = f"wait={self.seconds}"
         await self.ends.wait(verification_id, self.seconds)
-        shown = await look()
+        async with self.turns:
+            shown = await look()
         return None if shown["status"] == "pending" else shown
 
 
@@ -56,7 +61,8 @@ async def _wish(
         str | None, Header(description="`wait=N` waits for the end, at most 30 s.", examples=["wait=10"])
     ] = None,
 ) -> Wish:
-    return Wish(wait_in(prefer or ""), cast("Ends", request.app.state.ends))
+    state = request.app.state
+    return Wish(wait_in(prefer or ""), cast("Ends", state.ends), cast("asyncio.Semaphore", state.looks))
 
 
 Waiting = Annotated[Wish, Depends(_wish)]
