@@ -29,6 +29,7 @@ def main() -> int:
 
 async def _measure(names: list[str], scale: float) -> None:
     quiet_kafka_client(asyncio.get_running_loop())
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics' leaders take a moment
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     async with servers() as running:
         for name in names:

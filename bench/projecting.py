@@ -26,7 +26,7 @@ async def projecting_batches(servers: Servers, scale: float) -> list[Figure]:
     batches = max(2, round(BATCHES * scale))
     async with servers.migrated() as database, database.connect() as owner, projecting(database) as member:
         await owner.execute("create table bench_floor (id uuid primary key, day date not null, body text not null)")
-        place = _Place(database, owner, member)
+        place = ProjectingPlace(database, owner, member)
         copied = await compare(lambda: place.projected(batches, BATCH), lambda: place.copied(batches))
         alone = await compare(
             lambda: place.projected(batches, BATCH), lambda: place.projected(round(ONE_BY_ONE * scale), 1)
@@ -41,7 +41,7 @@ async def projecting_batches(servers: Servers, scale: float) -> list[Figure]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class ProjectingPlace:
     """One projector and one database; every run brings events of verifications that are still pending."""
 
     database: MigratedDatabase
@@ -51,7 +51,7 @@ class _Place:
     async def projected(self, batches: int, size: int) -> Run:
         """The time from the first batch to the last commit; the pending verifications are made before."""
         amount = batches * size
-        events = list(_told(await self._pending(-(-amount // EVENTS_EACH))))[:amount]
+        events = await self.told(amount)
         with Stopwatch() as watch:
             for first in range(0, amount, size):
                 await self.member.take(*events[first : first + size])
@@ -69,6 +69,10 @@ class _Place:
                         "bench_floor", records=[(key, day, text) for key, _, text in each]
                     )
         return watch.run(batches * BATCH)
+
+    async def told(self, amount: int) -> list[Event]:
+        """So many events of verifications that wait for them."""
+        return list(_told(await self._pending(-(-amount // EVENTS_EACH))))[:amount]
 
     async def _pending(self, amount: int) -> Sequence[UUID]:
         """Verifications that wait for their events, each of a connection of its own revision."""

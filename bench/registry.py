@@ -7,6 +7,7 @@ from bench.committing import committing
 from bench.consuming import consuming
 from bench.measuring import Figure
 from bench.projecting import projecting_batches
+from bench.rebuilding import rebuilding
 from bench.relaying import relaying
 from bench.row_security import row_security
 from bench.servers import Servers
@@ -19,6 +20,7 @@ Benchmark = Callable[[Servers, float], Awaitable[list[Figure]]]
 BENCHMARKS: Mapping[str, Benchmark] = {
     "consuming": consuming,
     "projecting": projecting_batches,
+    "rebuilding": rebuilding,
     "accepting": accepting,
     "relaying": relaying,
     "visible": visible,
