@@ -190,7 +190,7 @@ async def test_a_hostile_server_costs_little_and_learns_and_shows_nothing(
         assert server.connections < MANY_CONNECTIONS
         assert canary.connections == 0
     assert peak_memory() - memory < MEMORY_KIB
-    assert time.monotonic() - begun < SHORT.total_seconds + 2.5
+    assert time.monotonic() - begun < SHORT.total_seconds + 6  # a loaded machine; a hang takes for ever
     assert SECRET not in str(verdict)
     if not only_connects(KINDS[name]):
         assert verdict.status == "failed"
