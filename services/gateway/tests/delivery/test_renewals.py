@@ -216,7 +216,7 @@ async def test_what_is_live_and_unproven_is_counted(migrated: MigratedDatabase, 
     await owner.execute("update verifications set expires_at = now() where connection_id = $1", expired)
     await owner.execute("set session_replication_role = origin")
     await add_verification(owner, failing)
-    await end_renewal(owner, "config", timedelta(minutes=1))
+    await end_renewal(owner, "config", datetime.now(UTC) - NOW + timedelta(minutes=1))
 
     def counted(status: str, environment: str = "development") -> float | None:
         labels = {"environment": environment, "status": status}
