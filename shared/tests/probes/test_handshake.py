@@ -105,6 +105,25 @@ async def test_a_server_that_demands_a_client_certificate(
     assert none.steps[2].evidence["certificate"]["subject"] == "CN=localhost"
 
 
+async def test_whichever_part_of_the_chain_is_trusted_will_do(
+    climbing: Any, authority: Authority, tmp_path: Path
+) -> None:
+    between = Authority("Between", above=authority)
+    alone = between.issue("localhost", self_signed=True)
+    for issued, trusted in (
+        (between.issue("localhost"), authority.pem),
+        (between.issue("localhost"), between.pem),
+        (between.issue("localhost", with_chain=False), between.pem),
+        (between.issue("localhost", with_chain=False), authority.pem + between.pem),
+        (alone, alone.certificate),
+    ):
+        async with serving(OK, tls=issued.server(tmp_path)) as server:
+            config = {"host": "localhost", "port": server.port, "ca_certificate": trusted}
+            verdict = await climbing("tls", config)
+        assert verdict.status == "verified", verdict.failure
+        assert verdict.steps[2].evidence["chain"]["complete"] is True
+
+
 async def test_a_server_that_heeds_no_farewell_does_not_fail_for_it(
     climbing: Any, authority: Authority, tmp_path: Path
 ) -> None:
