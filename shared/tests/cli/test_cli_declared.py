@@ -111,6 +111,16 @@ def test_an_unknown_name_is_told_with_the_nearest_known_one(around: Surroundings
     assert told in " ".join(fault[3] for fault in faults(text, around))
 
 
+def test_a_fault_deep_in_a_config_is_told_at_its_own_line(around: Surroundings) -> None:
+    text = (
+        "name: bus\nenvironment: staging\nkind: kafka\nconfig:\n  host: k\n  topic_permissions:\n"
+        "    - topic: orders\n    - topic: other\n      hots: 1\n"
+    )
+    [(line, pointer, code, told)] = faults(text, around)
+    assert (line, pointer, code) == (9, "/config/topic_permissions/1/hots", "FIELD_UNKNOWN")
+    assert "Did you mean host" not in told
+
+
 def test_two_connections_of_one_name_are_told_with_both_lines(around: Surroundings) -> None:
     text = "connections:\n  - " + TCP % ("caf\u00e9", "") + "\n  - " + TCP % ("cafe\u0301", "")
     [(line, pointer, code, told)] = faults(text, around)

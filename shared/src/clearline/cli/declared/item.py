@@ -70,9 +70,10 @@ def _config(shape: Shape, kind: Kind) -> tuple[dict[str, Any], Form | None]:
 
 
 def _with_nearest(error: FieldError, kind: Kind) -> str:
-    if error.code != "FIELD_UNKNOWN":
+    parent, _, name = error.pointer.rpartition("/")
+    if error.code != "FIELD_UNKNOWN" or parent != "/config":  # what lies deeper has fields of its own
         return error.detail
-    return f"There is no such field. {nearest(error.pointer.rpartition('/')[2], list(kind.config.model_fields))}"
+    return f"There is no such field. {nearest(name, list(kind.config.model_fields))}"
 
 
 def _credentials(shape: Shape, kind: Kind, form: Form | None) -> dict[str, SecretSource | None]:
