@@ -19,7 +19,7 @@ from gateway.renewals import BACKLOG, MOST, TURNS, Renewals
 from gateway.unproven import UnprovenConnections
 
 NOW = datetime.now(UTC)
-LATE = timedelta(hours=22)
+LATE = timedelta(hours=23)
 """After 90 % of a day: everything verified now is due."""
 
 
