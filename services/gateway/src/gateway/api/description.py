@@ -20,7 +20,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "required": False,
     "description": (
         "Sent again with the same key by the same token within 24 hours, the request is not done again but answered as "
-        "it was. While it is at work: 409 and Retry-After. With another path or body: 422. What was refused had no "
+        "it was; refused while it is at work (Retry-After), and with another path or body. What was refused had no "
         "effect and keeps no key."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]+$"},
