@@ -1,5 +1,7 @@
 """Tests of values that nobody has saved: what the verifier is asked, who may see them, whose secrets they use."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -166,6 +168,12 @@ async def test_nobody_occupies_the_verifier_with_tests(stand: ApiStand) -> None:
     assert (await (await stand.client_of("operator")).post("/connections:test", json=DRAFT)).status_code == 202
     await stand.end_test(ids[0])
     assert (await client.post("/connections:test", json=DRAFT)).status_code == 202
+
+
+async def test_of_many_tests_at_the_same_moment_only_so_many_start(stand: ApiStand) -> None:
+    client = await stand.client_of("operator")
+    answers = await asyncio.gather(*(client.post("/connections:test", json=DRAFT) for _ in range(MOST_PENDING + 6)))
+    assert Counter(answer.status_code for answer in answers) == {202: MOST_PENDING, 429: 6}
 
 
 async def test_a_draft_says_what_it_lacks(stand: ApiStand) -> None:
