@@ -71,6 +71,7 @@ faults: export CLEARLINE_FAULTS_SEED = $(or $(SEED),1)
 faults: export CLEARLINE_FAULTS_FREEZE_SECONDS = 60
 faults: export CLEARLINE_FAULTS_OUTAGE_SECONDS = 600
 faults: export CLEARLINE_FAULTS_POISON = 20000
+faults: export CLEARLINE_FAULTS_POISON_PAIRS = 5
 faults: export CLEARLINE_FAULTS_SUMMARY = .clearline/faults/summary.json
 faults: setup ## 20,000 commands (COMMANDS=, SEED=) while everything is killed and frozen, long outages, poison (40 minutes)
 	$(VENV)/pytest -q tests/faults services/gateway/tests/delivery/test_projection_on_kafka.py

@@ -35,6 +35,7 @@ from gateway.read_model.pools import speak_json
 
 GOOD = int(os.environ.get("CLEARLINE_FAULTS_POISON", "800"))
 ONE_IN = 100
+PATIENCE = max(120, GOOD * 0.05)
 STEPS = 6
 pytestmark = pytest.mark.timeout(max(300, GOOD * 0.2))
 BREAK = """
@@ -53,7 +54,7 @@ def request(test_id: UUID, port: int) -> Event:
     config = {"host": "127.0.0.1", "port": port}
     body = VerificationRequested(
         verification_id=test_id, connection_id=None, revision=None, environment="development", kind="tcp",
-        config=config, why="unsaved", requested_by="test", deadline=now + timedelta(minutes=5),
+        config=config, why="unsaved", requested_by="test", deadline=now + timedelta(hours=2),
     )  # fmt: skip
     return asked(test_id, REQUESTED, body, now)
 
@@ -115,8 +116,10 @@ async def test_the_good_is_handled_the_poison_kept_and_what_was_mended_replayed(
         await to_the_verifier(writer, requested, port)
         await to_the_projector(writer, good, poisoned)
 
-        await until(lambda: all_ended(owner, good), within=120, every=0.2, what="the good facts to have their effect")
-        await until(lambda: all_tested(owner), within=120, every=0.2, what="the good requests to be answered")
+        await until(
+            lambda: all_ended(owner, good), within=PATIENCE, every=0.2, what="the good facts to have their effect"
+        )
+        await until(lambda: all_tested(owner), within=PATIENCE, every=0.2, what="the good requests to be answered")
         await until(lambda: all_buried(writer, own_kafka), within=60, every=0.5, what="all poison in dead letters")
         assert set(Counter(each.kind for each in writer.written.values())) == set(KINDS)
         await says_where_from_and_why(writer, own_kafka)
@@ -147,7 +150,7 @@ async def unsaved_tests(owner: asyncpg.Connection, count: int) -> list[UUID]:
     """Tests of unsaved values that wait for their verifier."""
     insert = (
         "insert into connection_tests (id, environment, kind, correlation_id, requested_at, requested_by, deadline) "
-        "select gen_random_uuid(), 'development', 'tcp', 'corr-poison-1', now(), 'test', now() + interval '5 minutes' "
+        "select gen_random_uuid(), 'development', 'tcp', 'corr-poison-1', now(), 'test', now() + interval '2 hours' "
         "from generate_series(1, $1) returning id"
     )
     return [row["id"] for row in await owner.fetch(insert, count)]

@@ -48,7 +48,9 @@ async def bus_of(kafka: str) -> Bus:
 
 
 @asynccontextmanager
-async def member(bus: Bus, migrated: MigratedDatabase, told: Metrics | None = None) -> AsyncIterator[BatchConsumer]:
+async def member(
+    bus: Bus, migrated: MigratedDatabase, told: Metrics | None = None, *, max_records: int = 50
+) -> AsyncIterator[BatchConsumer]:
     """One `gateway project` in small."""
     settings, clock, metrics = kafka_settings(bus.bootstrap), SystemClock(), told or Metrics()
     pool = await open_pool(migrated.login("clearline_projector"), name="member", max_size=2, statement_timeout_ms=3000)
@@ -64,7 +66,7 @@ async def member(bus: Bus, migrated: MigratedDatabase, told: Metrics | None = No
         metrics=metrics,
         clock=clock,
         positions=positions,
-        max_records=50,
+        max_records=max_records,
         dead_letters=bus.dead,
     )
     around.metrics.follow(consumer.status)

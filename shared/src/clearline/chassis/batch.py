@@ -102,6 +102,7 @@ class BatchConsumer(GroupConsumer):
     async def _process(self, polled: Polled) -> None:
         """Malformed records first, then the rest as one batch whose spans cover both."""
         good: list[Received] = []
+        malformed: list[tuple[Record, Dead]] = []
         spans: dict[Partition, Span] = {}
         for partition, records in polled.items():
             first = self._continuity.check(partition, self._marks[partition], records[0].offset)
@@ -111,7 +112,8 @@ class BatchConsumer(GroupConsumer):
                 if isinstance(read, Received):
                     good.append(read)
                 else:
-                    await self._bury(record, read)
+                    malformed.append((record, read))
+        await self._bury(*malformed)
         await self._settle(Batch(good, spans))
 
     async def _settle(self, whole: Batch) -> None:
@@ -142,8 +144,7 @@ class BatchConsumer(GroupConsumer):
                 self._advance(batch)
                 return
             outcome = again
-        for received in batch.records:
-            await self._bury(self._original(received), outcome)
+        await self._bury(*((self._original(received), outcome) for received in batch.records))
         await self._settle_empty(Batch((), batch.spans))
 
     async def _settle_empty(self, batch: Batch) -> None:
@@ -194,10 +195,13 @@ class BatchConsumer(GroupConsumer):
         for topic, count in Counter(received.partition.topic for received in batch.records).items():
             self._metrics.handled.labels(topic, "done").inc(count)
 
-    async def _bury(self, record: Record, dead: Dead) -> None:
-        self._death_rate.dead()
-        await self._dead_letters.write(record, dead)
-        self._metrics.handled.labels(record.topic, "dead").inc()
+    async def _bury(self, *dead: tuple[Record, Dead]) -> None:
+        """Side by side: one after the other, each would wait for Kafka alone while its whole batch waits."""
+        for _ in dead:
+            self._death_rate.dead()
+        await asyncio.gather(*(self._dead_letters.write(record, why) for record, why in dead))
+        for record, _ in dead:
+            self._metrics.handled.labels(record.topic, "dead").inc()
 
     def _original(self, received: Received) -> Record:
         return next(record for record in self._polled[received.partition] if record.offset == received.offset)
