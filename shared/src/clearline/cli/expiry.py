@@ -11,8 +11,8 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def expiry(text: str, now: datetime) -> datetime:
     """The moment that `30d`, `12h` or `2027-01-31T00:00:00Z` names; it must lie ahead and say its offset."""
-    match = _DURATION.fullmatch(text.strip())
-    when = now + timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}) if match else _time(text)
+    length = span(text)
+    when = _time(text) if length is None else now + length
     if when <= now:
         raise WrongUseError("--expires lies in the past.")
     return when
@@ -22,6 +22,12 @@ def ago(text: str, now: datetime, option: str) -> datetime:
     """The moment that `7d` before now, `12h` or a time names."""
     match = _DURATION.fullmatch(text.strip())
     return now - timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}) if match else _time(text, option)
+
+
+def span(text: str) -> timedelta | None:
+    """The length of time that `30d` or `12h` names; None for what is none."""
+    match = _DURATION.fullmatch(text.strip())
+    return timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}) if match else None
 
 
 def _time(text: str, option: str = "--expires") -> datetime:
