@@ -23,8 +23,9 @@ LISTENERS: Mapping[str, str] = {
     "ELSEWHERE": "PLAINTEXT",
     "NAMELESS": "PLAINTEXT",
     "DEAF": "PLAINTEXT",
+    "MISNAMED": "SSL",
 }
-"""The last three announce another address than their own."""
+"""The last four announce another address than their own."""
 TOPIC, GROUP = 2, 3
 READ, WRITE, DESCRIBE = 3, 4, 8
 """org.apache.kafka.common.resource.ResourceType, acl.AclOperation."""
@@ -44,7 +45,7 @@ class Right:
 def secured_kafka(
     folder: Path, authority: Authority, users: Mapping[str, str], lies: Mapping[str, str]
 ) -> tuple[KafkaServer, dict[str, int]]:
-    """A broker for `localhost`, and the port of each listener. `lies`: what a listener announces instead."""
+    """A broker for `localhost`, and the port of each listener. `lies`: what it announces instead."""
     class_path, _ = jars.this_machines_jars()
     controller, *ports = free_ports(len(LISTENERS) + 1)
     listening = dict(zip(LISTENERS, ports, strict=True))
@@ -79,7 +80,7 @@ async def allow(port: int, rights: Iterable[Right]) -> None:
 
 def _listeners(ports: Mapping[str, int], controller: int, lies: Mapping[str, str]) -> dict[str, str]:
     listening = [f"{name}://127.0.0.1:{port}" for name, port in ports.items()]
-    announced = [f"{name}://{lies.get(name, f'localhost:{port}')}" for name, port in ports.items()]
+    announced = [f"{name}://{lies.get(name, 'localhost:{port}').format(port=port)}" for name, port in ports.items()]
     protocols = [f"{name}:{protocol}" for name, protocol in LISTENERS.items()]
     return {
         "listeners": ",".join([*listening, f"CONTROLLER://127.0.0.1:{controller}"]),

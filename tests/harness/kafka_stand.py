@@ -33,7 +33,7 @@ RIGHTS = (
 
 @dataclass(frozen=True, slots=True)
 class KafkaStand:
-    """One broker with seven listeners, the topics `orders` and `secrets`, and RIGHTS."""
+    """One broker with eight listeners, the topics `orders` and `secrets`, and RIGHTS."""
 
     authority: Authority
     server: KafkaServer
@@ -95,6 +95,7 @@ async def kafka_stand(folder: Path) -> AsyncIterator[KafkaStand]:
                 "ELSEWHERE": f"127.0.0.2:{canary.port}",
                 "NAMELESS": "kafka-2.no-such-host.invalid:9092",
                 "DEAF": f"127.0.0.1:{closed_port}",
+                "MISNAMED": "127.0.0.1:{port}",  # its own, by an address that its certificate does not name
             }
             server, ports = secured_kafka(folder, authority, {USER: PASSWORD}, lies)
             await server.start()

@@ -17,7 +17,7 @@ from tests.harness.kafka_stand_in import (
 )
 from tests.harness.waiting import until
 
-from clearline.probes import kafka_ascent
+from clearline.probes import kafka_ascent, kafka_brokers
 from clearline.probes.kafka_messages import API_VERSIONS, DESCRIBE_GROUPS, FIND_COORDINATOR, METADATA
 from clearline.testing.hostile_servers import serving, silent
 
@@ -96,6 +96,19 @@ async def test_a_name_that_moves_between_judging_and_dialling_leads_nowhere(clim
         verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
         assert canary.connections == 0
     assert found(verdict)[0] == "ADVERTISED_ADDRESS_UNREACHABLE"
+
+
+async def test_a_broker_that_stays_silent_is_named_before_the_step_ends(
+    climbing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_brokers, "BROKER_SECONDS", 0.3)
+    answers = {API_VERSIONS: api_versions()}
+    async with serving(silent) as mute, serving(kafka_saying(answers)) as server:
+        answers[METADATA] = cluster([(1, "127.0.0.1", server.port), (2, "127.0.0.1", mute.port)])
+        verdict = await climbing("kafka", {"host": "127.0.0.1", "port": server.port})
+    assert found(verdict) == ("ADVERTISED_ADDRESS_UNREACHABLE", "exercise")
+    assert f"127.0.0.1:{mute.port} (broker 2)" in verdict.failure.operator_detail
+    assert "CONNECT_TIMEOUT" in verdict.failure.operator_detail
 
 
 async def test_a_broker_of_another_cluster_is_told(climbing: Any) -> None:

@@ -163,6 +163,15 @@ async def test_a_broker_announced_by_a_name_that_nobody_knows_is_told(secured: K
     assert "UNKNOWN_HOST" in verdict.failure.operator_detail
 
 
+async def test_a_certificate_that_does_not_name_the_announced_address_is_told(
+    secured: KafkaStand, climbing: Any
+) -> None:
+    trusted = {"tls": "verify-full", "ca_certificate": secured.authority.pem}
+    verdict = await climbing("kafka", *secured.unsecured("MISNAMED", **trusted))
+    assert found(verdict) == ("ADVERTISED_ADDRESS_UNREACHABLE", "exercise", "/config/host")
+    assert "TLS_WRONG_HOST" in verdict.failure.operator_detail
+
+
 async def test_a_groups_coordinator_is_judged_like_every_broker(secured: KafkaStand, climbing: Any) -> None:
     before = secured.canary.connections
     verdict = await climbing("kafka", *secured.unsecured("ELSEWHERE", consumer_group="order-service"))
