@@ -15,7 +15,8 @@ _READ_OTHERWISE = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"
 def fields(values: Mapping[str, Any], indent: int, *, ascii_only: bool) -> Iterator[str]:
     """The lines of an object, each field on its own."""
     room = " " * indent
-    for name, value in values.items():
+    for key, value in values.items():
+        name = flow(key, ascii_only=ascii_only)
         match value:
             case dict() if value:
                 yield f"{room}{name}:"
