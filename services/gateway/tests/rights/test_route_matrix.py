@@ -62,7 +62,7 @@ def test_every_route_is_in_the_table() -> None:
     assert {operation for operation, *_ in operations()} == set(ROUTES)
 
 
-@pytest.mark.parametrize(("operation", "method", "path"), operations())
+@pytest.mark.parametrize(("operation", "method", "path"), list(operations()))
 async def test_who_is_nobody_gets_nothing(stand: ApiStand, operation: str, method: str, path: str) -> None:
     call = await _call(stand, (operation, method, path), "production", None)
     past = datetime.now(UTC) - timedelta(seconds=1)
@@ -76,7 +76,7 @@ async def test_who_is_nobody_gets_nothing(stand: ApiStand, operation: str, metho
         assert (answer.status_code, answer.json()["code"]) == (401, code), operation
 
 
-@pytest.mark.parametrize(("operation", "method", "path"), operations())
+@pytest.mark.parametrize(("operation", "method", "path"), list(operations()))
 async def test_each_role_gets_what_is_its_own(stand: ApiStand, operation: str, method: str, path: str) -> None:
     route = ROUTES[operation]
     for role in ROLES:
