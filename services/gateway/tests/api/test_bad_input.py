@@ -245,8 +245,8 @@ def check_problem(answer: Any) -> None:
     assert body["user_message"]
     assert body["remediation"]
     assert set(body) == {
-        *("type", "title", "status", "detail", "instance", "code", "correlation_id", "user_message"),
-        *("retryable", "retry_after_seconds", "remediation", "errors"),
+        *("type", "title", "status", "detail", "instance", "code", "correlation_id", "trace_id"),
+        *("user_message", "retryable", "retry_after_seconds", "remediation", "errors"),
     }
     told = json.dumps(body)
     assert CANARY not in told

@@ -88,6 +88,6 @@ async def get(connection_id: UUID, verification_id: UUID, caller: Viewer, at: At
     response_model_exclude_unset=True,
 )
 async def cancel(connection_id: UUID, verification_id: UUID, caller: Operator, at: AtDesk) -> Shown:
-    """End a running verification. It is `cancelled` when the verifier has answered; one that has ended stays as it is."""
+    """End a running verification. It is `cancelled` when the verifier has answered; one that ended stays as it is."""
     await at.perform(caller, CancelVerification(connection_id=connection_id, verification_id=verification_id))
     return await at.ask(caller, VerificationById(connection_id, verification_id))
