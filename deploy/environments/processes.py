@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from clearline.chassis.settings import KafkaSettings, Settings
 from clearline.chassis.settings_render import SettingDoc
-from gateway.settings import MigrateSettings, ProjectSettings, ServeSettings, TopicsSettings
+from gateway.settings import MigrateSettings, ProjectSettings, RepublishSettings, ServeSettings, TopicsSettings
 from verifier.settings import VerifierSettings
 
 PROCESSES: Mapping[str, tuple[type[Settings], ...]] = {
@@ -12,6 +12,7 @@ PROCESSES: Mapping[str, tuple[type[Settings], ...]] = {
     "gateway project": (ProjectSettings, KafkaSettings),
     "gateway migrate": (MigrateSettings,),
     "gateway topics": (TopicsSettings,),
+    "gateway republish": (RepublishSettings,),
     "verifier": (VerifierSettings, KafkaSettings),
 }
 

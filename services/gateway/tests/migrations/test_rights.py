@@ -88,9 +88,7 @@ async def test_an_operator_writes_only_into_its_environments(
 async def test_the_projector_and_the_reader_change_no_connection_and_read_no_token(
     migrated: MigratedDatabase, table: str
 ) -> None:
-    forgets = (
-        table == "positions"
-    )  # the projector moves them, and `gateway positions forget` removes them
+    forgets = table == "positions"  # the projector moves them, and `gateway positions forget` removes them
     for login in ("clearline_reader",) if forgets else ("clearline_projector", "clearline_reader"):
         async with migrated.connect(login) as connection:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
