@@ -8,7 +8,7 @@ import asyncpg
 from bench.measuring import Figure, Run, Stopwatch, compare
 from bench.servers import Servers
 from services.gateway.tests.facts import progressed, verified
-from services.gateway.tests.migrated import MigratedDatabase, add_connection
+from services.gateway.tests.migrated import MigratedDatabase
 from services.gateway.tests.projections.projecting import Projecting, projecting
 
 from clearline.contracts.event import Event
@@ -19,6 +19,24 @@ _STEPS = 6
 EVENTS_EACH = _STEPS + 1
 """A verification tells of each of its steps and then of its end."""
 ONE_BY_ONE = 300
+_PENDING = (
+    (
+        "insert into service_connection_profiles (id, name, environment, kind, beat, revision, sequence, created_at,"
+        " created_by, updated_at, updated_by) select id, id::text, 'development', 'tcp', '{}', 1, 1, now(), 'bench',"
+        " now(), 'bench' from unnest($1::uuid[]) as given (id)"
+    ),
+    (
+        "insert into connection_revisions (connection_id, environment, revision, config, destination, created_at,"
+        " created_by) select id, 'development', 1, '{}', 'tcp://127.0.0.1:1', now(), 'bench'"
+        " from unnest($1::uuid[]) as given (id)"
+    ),
+    (
+        "insert into verifications (id, connection_id, environment, revision, why, correlation_id, requested_at,"
+        " requested_by, deadline) select id, id, 'development', 1, 'manual', 'bench-correlation', now(), 'bench',"
+        " now() + interval '1 day' from unnest($1::uuid[]) as given (id)"
+    ),
+)
+"""Rows as commands leave them, each connection's and its verification's id the same."""
 
 
 async def projecting_batches(servers: Servers, scale: float) -> list[Figure]:
@@ -75,22 +93,10 @@ class ProjectingPlace:
         return list(_told(await self._pending(-(-amount // EVENTS_EACH))))[:amount]
 
     async def _pending(self, amount: int) -> Sequence[UUID]:
-        """Verifications that wait for their events, each of a connection of its own revision."""
-        connection_id = await add_connection(self.owner)
+        """Verifications that wait for their events, each of a connection of its own."""
         ids = [uuid4() for _ in range(amount)]
-        await self.owner.execute(
-            "insert into connection_revisions (connection_id, environment, revision, config, destination, created_at,"
-            " created_by) select $1, 'development', n + 1, '{}', 'tcp://127.0.0.1:1', now(), 'bench'"
-            " from generate_series(1, $2) n",
-            *(connection_id, amount),
-        )
-        await self.owner.execute(
-            "insert into verifications (id, connection_id, environment, revision, why, correlation_id, requested_at,"
-            " requested_by, deadline)"
-            " select id, $1, 'development', n + 1, 'manual', 'bench-correlation', now(), 'bench',"
-            " now() + interval '1 day' from unnest($2::uuid[]) with ordinality as given (id, n)",
-            *(connection_id, ids),
-        )
+        for statement in _PENDING:
+            await self.owner.execute(statement, ids)
         return ids
 
 

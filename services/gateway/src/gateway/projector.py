@@ -38,6 +38,8 @@ class Projector:
         self._positions = positions
         self._around = around
         self._projections = projections
+        self._read_by = {each.name: {event_type.name for event_type in each.types} for each in projections}
+        """By name: comparing whole types was a tenth of a batch's work."""
 
     async def handle(self, batch: Batch) -> Outcome:
         """Project one batch. Raises `PositionMoved` if it does not begin where the last one ended."""
@@ -48,15 +50,16 @@ class Projector:
             events = [received.event for received in batch.records if received.event is not None]
             fresh = await self._unseen(connection, events)
             for projection in self._projections:
-                taken = [e for e in (fresh if projection.uses_inbox else events) if e.type in projection.types]
+                types = self._read_by[projection.name]
+                taken = [e for e in (fresh if projection.uses_inbox else events) if e.type.name in types]
                 if taken:
                     await projection.apply(connection, taken, self._around)
         return Done()
 
     async def _unseen(self, connection: Connection, events: Sequence[Event]) -> list[Event]:
         """Events of inbox projections that have had no effect, each once. The day comes from the event."""
-        types = {each for projection in self._projections if projection.uses_inbox for each in projection.types}
-        candidates = [event for event in events if event.type in types]
+        types = {name for each in self._projections if each.uses_inbox for name in self._read_by[each.name]}
+        candidates = [event for event in events if event.type.name in types]
         if not candidates:
             return []
         days = [event.time.astimezone(UTC).date() for event in candidates]

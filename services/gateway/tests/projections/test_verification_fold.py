@@ -14,7 +14,7 @@ PENDING = {ID: Found(CONNECTION, "development", pending=True)}
 
 def test_the_end_tells_all_steps_anew() -> None:
     effects = fold(PENDING, [progressed(ID, 0), progressed(ID, 5), verified(ID, steps=2)])
-    assert effects.steps == {(ID, 0): step(0), (ID, 1): step(1)}
+    assert effects.steps == {ID: {0: step(0), 1: step(1)}}
     assert effects.ends[ID].outcome == "verified"
 
 
@@ -24,6 +24,16 @@ def test_the_first_end_counts_and_what_follows_is_late() -> None:
     assert effects.ends[ID].failure == FAILURE
     assert effects.late == 2
     assert [change.type for change in effects.changes] == ["connection.verification_failed"]
+
+
+def test_one_notice_of_each_verification_tells_the_last_of_it() -> None:
+    other = uuid4()
+    found = {**PENDING, other: Found(uuid4(), "staging", pending=True)}
+    effects = fold(found, [progressed(ID, 0), progressed(other, 0), progressed(ID, 1), verified(ID)])
+    assert [(change.type, change.environment) for change in effects.changes] == [
+        ("connection.verified", "development"),
+        ("connection.verification_progressed", "staging"),
+    ]
 
 
 def test_what_has_ended_before_changes_no_more() -> None:

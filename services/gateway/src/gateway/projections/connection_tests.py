@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from clearline.contracts import verification
 from clearline.contracts.event import Event, EventType
 from gateway.projections.projection import Surroundings
-from gateway.projections.verification_fold import Effects, Found, fold
+from gateway.projections.verification_fold import Effects, Found, fold, in_order
 from gateway.projections.verifications import shown
 from gateway.read_model import sql
 from gateway.read_model.pools import Connection
@@ -37,16 +37,16 @@ async def _write_steps(connection: Connection, effects: Effects) -> None:
         await connection.execute(sql("connection_test_steps_clear"), sorted(effects.ends))
     if not effects.steps:
         return
-    steps = sorted(effects.steps.items(), key=lambda item: item[0])
+    steps = in_order(effects.steps)
     await connection.execute(
         sql("connection_test_steps_write"),
-        [test_id for (test_id, _), _ in steps],
-        [number for (_, number), _ in steps],
-        [step.name for _, step in steps],
-        [step.status for _, step in steps],
-        [step.duration_ms for _, step in steps],
-        [step.evidence for _, step in steps],
-        [step.skipped_because for _, step in steps],
+        [test_id for test_id, _, _ in steps],
+        [number for _, number, _ in steps],
+        [step.name for _, _, step in steps],
+        [step.status for _, _, step in steps],
+        [step.duration_ms for _, _, step in steps],
+        [step.evidence for _, _, step in steps],
+        [step.skipped_because for _, _, step in steps],
     )
 
 

@@ -30,16 +30,17 @@ class End:
 class Effects:
     """What the batch writes."""
 
-    steps: dict[tuple[UUID, int], Step] = field(default_factory=dict)
+    steps: dict[UUID, dict[int, Step]] = field(default_factory=dict)
     ends: dict[UUID, End] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    """One of each verification, its last: a batch is seen at once, and a page that hears of an end asks for all."""
     unknown: list[Event] = field(default_factory=list)
     late: int = 0
 
 
 def fold(found: Mapping[UUID, Found], events: Iterable[Event]) -> Effects:
     """Go through the facts in their order. An end tells all steps anew, so it stands even where progress is missing."""
-    effects = Effects()
+    effects, last = Effects(), dict[UUID, Event]()
     for event in events:
         verification_id: UUID = event.data.verification_id
         row = found.get(verification_id)
@@ -49,14 +50,22 @@ def fold(found: Mapping[UUID, Found], events: Iterable[Event]) -> Effects:
             effects.late += 1
         else:
             _take(effects, verification_id, event)
-            effects.changes.append(Change.of(event.type, row.connection_id, row.environment))
+            last[verification_id] = event
+    for verification_id, event in last.items():
+        row = found[verification_id]
+        effects.changes.append(Change.of(event.type, row.connection_id, row.environment))
     return effects
+
+
+def in_order(steps: Mapping[UUID, Mapping[int, Step]]) -> list[tuple[UUID, int, Step]]:
+    """As rows are written, so that two writers meet them in one order."""
+    return [(key, number, step) for key in sorted(steps) for number, step in sorted(steps[key].items())]
 
 
 def _take(effects: Effects, verification_id: UUID, event: Event) -> None:
     match event.data:
         case VerificationProgressed(number=number, step=step):
-            effects.steps[verification_id, number] = step
+            effects.steps.setdefault(verification_id, {})[number] = step
         case Verified(steps=steps):
             _end(effects, verification_id, End("verified", None), steps)
         case VerificationFailed(steps=steps, outcome=outcome, failure=failure):
@@ -66,7 +75,5 @@ def _take(effects: Effects, verification_id: UUID, event: Event) -> None:
 
 
 def _end(effects: Effects, verification_id: UUID, end: End, steps: tuple[Step, ...]) -> None:
-    for key in [key for key in effects.steps if key[0] == verification_id]:
-        del effects.steps[key]
-    effects.steps.update({(verification_id, number): step for number, step in enumerate(steps)})
+    effects.steps[verification_id] = dict(enumerate(steps))
     effects.ends[verification_id] = end

@@ -14,7 +14,7 @@ import structlog
 from clearline.contracts import verification
 from clearline.contracts.event import Event, EventType
 from gateway.projections.projection import Surroundings
-from gateway.projections.verification_fold import Effects, Found, fold
+from gateway.projections.verification_fold import Effects, Found, fold, in_order
 from gateway.read_model import sql
 from gateway.read_model.changes import tell
 from gateway.read_model.pools import Connection
@@ -54,17 +54,17 @@ async def write_steps(connection: Connection, effects: Effects, found: Mapping[U
         await connection.execute(sql("verification_steps_clear"), sorted(effects.ends))
     if not effects.steps:
         return
-    steps = sorted(effects.steps.items(), key=lambda item: item[0])
+    steps = in_order(effects.steps)
     await connection.execute(
         sql("verification_steps_write"),
-        [verification_id for (verification_id, _), _ in steps],
-        [found[verification_id].environment for (verification_id, _), _ in steps],
-        [number for (_, number), _ in steps],
-        [step.name for _, step in steps],
-        [step.status for _, step in steps],
-        [step.duration_ms for _, step in steps],
-        [step.evidence for _, step in steps],
-        [step.skipped_because for _, step in steps],
+        [verification_id for verification_id, _, _ in steps],
+        [found[verification_id].environment for verification_id, _, _ in steps],
+        [number for _, number, _ in steps],
+        [step.name for _, _, step in steps],
+        [step.status for _, _, step in steps],
+        [step.duration_ms for _, _, step in steps],
+        [step.evidence for _, _, step in steps],
+        [step.skipped_because for _, _, step in steps],
     )
 
 
@@ -88,6 +88,8 @@ async def write_operator_details(connection: Connection, effects: Effects, found
     """The half of each failure that only operators read."""
     ends = sorted(effects.ends.items())
     failures = [(verification_id, end.failure) for verification_id, end in ends if end.failure is not None]
+    if not failures:
+        return
     await connection.execute(
         sql("operator_details_write"),
         [verification_id for verification_id, _ in failures],

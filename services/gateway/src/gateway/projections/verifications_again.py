@@ -11,7 +11,7 @@ import asyncpg
 from clearline.contracts.event import Event
 from clearline.contracts.verification import Step, VerificationFailed, Verified
 from gateway.projections.projection import Surroundings
-from gateway.projections.verification_fold import Found, fold
+from gateway.projections.verification_fold import Found, fold, in_order
 from gateway.projections.verifications import Verifications, write_operator_details, write_steps
 from gateway.projections.verifications import shown as as_anyone_reads
 from gateway.read_model import sql
@@ -34,10 +34,9 @@ End = tuple[str, str | None]
 """Outcome and, of a failure, its code."""
 
 
-def missing_steps(events: Sequence[Event], ended: Mapping[UUID, End]) -> dict[tuple[UUID, int], Step]:
+def missing_steps(events: Sequence[Event], ended: Mapping[UUID, End]) -> dict[UUID, dict[int, Step]]:
     """The steps that belong to the ends which stand: told by the first fact that ends a verification the same way."""
-    steps: dict[tuple[UUID, int], Step] = {}
-    seen: set[UUID] = set()
+    steps: dict[UUID, dict[int, Step]] = {}
     for event in events:
         key: UUID = event.data.verification_id
         match event.data:
@@ -47,9 +46,8 @@ def missing_steps(events: Sequence[Event], ended: Mapping[UUID, End]) -> dict[tu
                 end = (outcome, failure.code)
             case _:
                 continue
-        if key not in seen and ended.get(key) == end:
-            seen.add(key)
-            steps.update({(key, number): step for number, step in enumerate(told)})
+        if key not in steps and ended.get(key) == end:
+            steps[key] = dict(enumerate(told))
     return steps
 
 
@@ -81,19 +79,19 @@ async def _bring_ends(
 
 
 async def _bring_steps(
-    connection: Connection, missing: Mapping[tuple[UUID, int], Step], rows: Mapping[UUID, asyncpg.Record]
+    connection: Connection, missing: Mapping[UUID, Mapping[int, Step]], rows: Mapping[UUID, asyncpg.Record]
 ) -> None:
     if not missing:
         return
-    steps = sorted(missing.items(), key=lambda item: item[0])
+    steps = in_order(missing)
     await connection.execute(
         sql("verification_steps_fill"),
-        [key for (key, _), _ in steps],
-        [rows[key]["environment"] for (key, _), _ in steps],
-        [number for (_, number), _ in steps],
-        [step.name for _, step in steps],
-        [step.status for _, step in steps],
-        [step.duration_ms for _, step in steps],
-        [step.evidence for _, step in steps],
-        [step.skipped_because for _, step in steps],
+        [key for key, _, _ in steps],
+        [rows[key]["environment"] for key, _, _ in steps],
+        [number for _, number, _ in steps],
+        [step.name for _, _, step in steps],
+        [step.status for _, _, step in steps],
+        [step.duration_ms for _, _, step in steps],
+        [step.evidence for _, _, step in steps],
+        [step.skipped_because for _, _, step in steps],
     )
