@@ -124,3 +124,14 @@ def test_an_error_is_told_by_the_catalogue_that_counts() -> None:
     missed: list[str] = []
     assert ClearlineError("NOPE").translation(load(missed.append)).code == "UNEXPECTED"
     assert missed == ["NOPE"]
+
+
+def test_programs_get_the_values_that_users_may_read_and_no_others() -> None:
+    told = load().translate(
+        "CONNECTION_CHANGED", {"version": 4, "given": "3\n" + "9" * 100, "connection_id": "c", "expected": "undeclared"}
+    )
+    assert told.metadata["version"] == 4
+    assert str(told.metadata["given"]).startswith("3 999")
+    assert len(str(told.metadata["given"])) == 60
+    assert set(told.metadata) == {"version", "given"}, "ids are for operators"
+    assert load().translate("CONNECTION_CHANGED", {"version": "four", "given": None}).metadata == {}

@@ -35,6 +35,7 @@ async def test_of_many_edits_of_one_version_one_holds(stand: ApiStand, tcp_draft
         assert refused["code"] == "CONNECTION_CHANGED"
         assert "at version 2 now" in refused["user_message"]
         assert refused["errors"][0]["pointer"] == "/header/if-match"
+        assert refused["metadata"] == {"version": 2, "given": "1"}, "both versions, for a page that shows both"
 
 
 async def test_of_many_requests_one_verification_comes(stand: ApiStand, tcp_draft: Any) -> None:

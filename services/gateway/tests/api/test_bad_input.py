@@ -246,7 +246,7 @@ def check_problem(answer: Any) -> None:
     assert body["remediation"]
     assert set(body) == {
         *("type", "title", "status", "detail", "instance", "code", "correlation_id", "trace_id"),
-        *("user_message", "retryable", "retry_after_seconds", "remediation", "errors"),
+        *("user_message", "retryable", "retry_after_seconds", "remediation", "errors", "metadata"),
     }
     told = json.dumps(body)
     assert CANARY not in told

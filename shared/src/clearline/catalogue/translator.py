@@ -9,7 +9,7 @@ from importlib.resources import files
 import msgspec
 
 from clearline.catalogue.entry import SOURCE_LOCALE, Domain, Entry, Record, Severity, Variable, entry_of
-from clearline.catalogue.wording import fill
+from clearline.catalogue.wording import fill, typed
 from clearline.contracts.verification import FaultOwner, RetryClass
 
 FALLBACK_CODE = "UNEXPECTED"
@@ -43,6 +43,8 @@ class Translation:
     http_status: int
     docs_url: str
     locale: str
+    metadata: Mapping[str, str | int | float]
+    """Values of the variables that users may read, so that no program has to read sentences."""
 
 
 def _count_nothing(code: str) -> None:
@@ -92,6 +94,7 @@ class Catalogue:
             http_status=entry.http_status,
             docs_url=entry.docs_url,
             locale=spoken,
+            metadata=typed(values, entry.variables),
         )
 
 

@@ -30,6 +30,17 @@ def fill(text: str, values: Mapping[str, object], variables: Mapping[str, Variab
     return _PLACEHOLDER.sub(value_of, text)
 
 
+def typed(values: Mapping[str, object], variables: Mapping[str, Variable]) -> dict[str, str | int | float]:
+    """The values that users may read, for programs: bounded as in a sentence; what is not known is left out."""
+    read: dict[str, str | int | float] = {}
+    for name, variable in variables.items():
+        value = values.get(name)
+        shown = None if variable.audience != "user" else _shown(value, variable)
+        if shown is not None:
+            read[name] = value if isinstance(value, int | float) else shown
+    return read
+
+
 def plain(text: str, max_length: int) -> str:
     """Text on one line without control characters, at most `max_length` characters long."""
     clean = _UNPRINTABLE.sub(" ", text[: max_length + 1]).strip()

@@ -44,6 +44,7 @@ class Problem(BaseModel):
                 "retry_after_seconds": None,
                 "remediation": ["Verify the connection and wait for the result."],
                 "errors": [],
+                "metadata": {"revision": 2, "verification_status": "failed"},
             }
         }
     )
@@ -61,6 +62,11 @@ class Problem(BaseModel):
     retry_after_seconds: int | None = None
     remediation: list[str] = Field(description="Steps for whoever mends it, the likeliest first.")
     errors: list[ProblemField] = []
+    metadata: dict[str, str | int | float] = Field(
+        default={},
+        description="Values that the sentence speaks of, by the catalogue's names: where another edit was first (412) "
+        "`version`, which it is at now, and `given`, which the request named.",
+    )
 
 
 def problem_of(error: ClearlineError, *, instance: str, correlation_id: str) -> dict[str, Any]:
@@ -83,6 +89,7 @@ def problem_of(error: ClearlineError, *, instance: str, correlation_id: str) -> 
             {"pointer": each.pointer, "code": each.code, "detail": each.detail}
             for each in _fields(error, told.user_message)
         ],
+        "metadata": dict(told.metadata),
     }
 
 

@@ -9,9 +9,6 @@ from datetime import datetime
 from clearline.catalogue import ClearlineError
 from gateway.commands.profile import Profile, Proof
 
-MAX_TOLD = 60
-"""Of the versions that an edit names: a header may be long."""
-
 ExpectedVersion = frozenset[str] | None
 """The versions that the caller would change; None is any (`If-Match: *`, or no precondition)."""
 
@@ -99,13 +96,12 @@ def known_revision(profile: Profile, wanted: int | None) -> int:
 def check_version(profile: Profile, expected: ExpectedVersion) -> None:
     """An edit names the version that it was made from; a stale one would overwrite what somebody else did."""
     if expected is not None and str(profile.sequence) not in expected:
-        yours = ", ".join(sorted(expected)) or "none"
         raise ClearlineError(
             "CONNECTION_CHANGED",
             pointer="/header/if-match",
             connection_id=str(profile.id),
             version=profile.sequence,
-            expected=yours[:MAX_TOLD],
+            given=", ".join(sorted(expected)) or "none",
         )
 
 
