@@ -168,7 +168,7 @@ def test_a_file_is_read_and_options_win_over_it(clearline: Clearline, gateway: F
     [
         ("{name: a, kind: postgres, credentials: {password: hunter2}}", "The file holds the secret password itself"),
         ("{name: a, kind: postgres, colour: red}", "colour"),
-        ("{name: [", "line 1: this is neither YAML nor JSON"),
+        ("{name: [", "line 1: This is neither YAML nor JSON"),
         ("connections: [{name: a}, {name: b}]", "holds 2 connections"),
         ("[]", "holds no connection"),
     ],

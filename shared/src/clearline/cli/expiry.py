@@ -20,8 +20,8 @@ def expiry(text: str, now: datetime) -> datetime:
 
 def ago(text: str, now: datetime, option: str) -> datetime:
     """The moment that `7d` before now, `12h` or a time names."""
-    match = _DURATION.fullmatch(text.strip())
-    return now - timedelta(**{_UNITS[match.group(2)]: int(match.group(1))}) if match else _time(text, option)
+    length = span(text)
+    return _time(text, option) if length is None else now - length
 
 
 def span(text: str) -> timedelta | None:

@@ -13,9 +13,9 @@ import typer
 from clearline.cli import bus, letter_view
 from clearline.cli.commands.options import Output
 from clearline.cli.ends import CommandError, ExitCode, WrongUseError
+from clearline.cli.expiry import ago
 from clearline.cli.lines import Line
 from clearline.cli.session import offline
-from clearline.cli.since import since
 from clearline.cli.surroundings import OutputForm, Surroundings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show(
             for line in letter_view.lines(letter, found.replayed, letter_view.body_view(value)):
                 screen.line(line)
         if raw is not None:
-            _write(raw, value)
+            _write(context.obj.folder / raw, value)
             screen.note(f"{raw} holds the body as it came. It may hold secrets: delete it when you are done.")
 
 
@@ -191,7 +191,7 @@ def _only(found: "Found", given: str) -> "DeadLetter":
 
 
 def _ms(when: str | None, surroundings: Surroundings) -> int | None:
-    return None if when is None else int(since(when, surroundings.now()).timestamp() * 1000)
+    return None if when is None else int(ago(when, surroundings.now(), "--since").timestamp() * 1000)
 
 
 def _confirm(surroundings: Surroundings, count: int, *, asked: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clearline.cli import naming
-from clearline.cli.answers import Connection, TestStarted
+from clearline.cli.answers import TestStarted
 from clearline.cli.commands import options
 from clearline.cli.commands.kinds import form_of
 from clearline.cli.commands.verifying import growing
@@ -146,7 +146,7 @@ def _wishes(opened: "Session", items: "Sequence[Declared]") -> "Iterator[Wish]":
         body: dict[str, Any] = {"environment": item.environment, "kind": item.kind.name, "config": dict(item.config)}
         secrets, unread = item.secrets(frozenset(item.credentials))
         faults += unread
-        saved = None if credentials_of(item)[0] is not None else _saved(opened, item)
+        saved = None if credentials_of(item)[0] is not None else naming.find_declared(opened.api, item)
         removed = {field: None for field, source in item.credentials.items() if source is None and saved is not None}
         yield (
             item.label,
@@ -154,8 +154,3 @@ def _wishes(opened: "Session", items: "Sequence[Declared]") -> "Iterator[Wish]":
         )
     if faults:
         raise FaultsError(faults)
-
-
-def _saved(opened: "Session", item: "Declared") -> Connection | None:
-    found = list(opened.api.items("/connections", environment=item.environment, name=item.name))
-    return read(Connection, found[0]) if found else None

@@ -44,7 +44,10 @@ def _paths(text: str, folder: Path) -> Iterator[tuple[Path, str]]:
     if not path.is_dir():
         yield path, text
         return
-    inside = [one for one in sorted(path.iterdir()) if one.suffix in _SUFFIXES and one.is_file()]
+    try:
+        inside = [one for one in sorted(path.iterdir()) if one.suffix in _SUFFIXES and one.is_file()]
+    except OSError as error:
+        raise WrongUseError(f"The folder {text} cannot be read: {error.strerror}.") from None
     chosen = [one for one in inside if not one.name.startswith(".") and not one.name.endswith(".schema.json")]
     if not chosen:
         raise WrongUseError(

@@ -27,6 +27,7 @@ _WORDS: Mapping[str, Value] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_NEITHER = "This is neither YAML nor JSON. Look for a ${…} without quotes, a tab, a quote or bracket that stays open."
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 
@@ -96,9 +97,9 @@ def parse(content: bytes) -> Parsed:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         line = min(line, content.rstrip().count(b"\n") + 1)  # the end of the file is told as the line behind it
-        raise UnreadableError(line, "this is neither YAML nor JSON.") from None  # its own text may hold a value
+        raise UnreadableError(line, _NEITHER) from None  # its own text may hold a value
     except (yaml.YAMLError, ValueError):
-        raise UnreadableError(1, "this is neither YAML nor JSON, or not in UTF-8.") from None
+        raise UnreadableError(1, "This is neither YAML nor JSON, or not in UTF-8.") from None
     return builder.parsed
 
 
