@@ -71,7 +71,7 @@ class ServeSettings(ProcessSettings):
     outbox_limit: int = Field(
         default=100_000,
         ge=1,
-        description="Events that may wait for Kafka; past it commands are answered 503, past half of it `republish` waits.",
+        description="Events that may wait for Kafka; past it commands are answered 503, past half `republish` waits.",
         examples=["100000"],
     )
     clock_interval: Duration = Field(
@@ -107,7 +107,7 @@ class RepublishSettings(Settings):
     outbox_limit: int = Field(
         default=100_000,
         ge=1,
-        description="Events that may wait for Kafka; past it commands are answered 503, past half of it `republish` waits.",
+        description="Events that may wait for Kafka; past it commands are answered 503, past half `republish` waits.",
         examples=["100000"],
     )
 
