@@ -3,6 +3,8 @@
 import os
 import ssl
 import tempfile
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.harness.authority import Authority
 
 from clearline.catalogue import ClearlineError
+from clearline.probes.certificate import described_pem
 from clearline.probes.forms import parse_config, parse_credentials
 from clearline.probes.identity import Identity, present
 from clearline.probes.registry import KINDS
@@ -69,6 +72,54 @@ def test_what_is_no_such_key_is_refused_without_being_repeated(text: str, said: 
     assert said in error.detail
     told = str(refused.value) + str(error) + repr(refused.value.__cause__) + repr(refused.value.__context__)
     assert not any(line in told for line in text.split()[4:] if len(line) > 12)
+
+
+def rsa_of(p: int, q: int) -> str:
+    """A key of these two, which are primes of Mersenne or no primes at all: making real ones takes minutes."""
+    public = rsa.RSAPublicNumbers(65537, p * q)
+    d = pow(65537, -1, (p - 1) * (q - 1))
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), public)
+    return pem(numbers.private_key(unsafe_skip_rsa_key_validation=True))
+
+
+def test_a_large_key_does_not_hold_up_whoever_reads_the_form() -> None:
+    """Asking whether its 7,640 bits are made of primes takes seconds, on the loop that answers everybody."""
+    large = rsa_of(2**4423 - 1, 2**3217 - 1)
+    config = parse_config(TLS, {"host": "a.example", "client_certificate": ISSUED.certificate})
+    begun = time.process_time()
+    with pytest.raises(ClearlineError) as refused:
+        parse_credentials(TLS, {"client_key": large}, config=config)
+    assert time.process_time() - begun < 1
+    assert [error.code for error in refused.value.errors] == ["CLIENT_CERTIFICATE_MISMATCH"]
+
+
+def test_a_key_that_takes_half_a_second_to_sign_is_refused() -> None:
+    with pytest.raises(ClearlineError) as refused:
+        parse_credentials(TLS, {"client_key": rsa_of(2**9689 - 1, 2**127 - 1)})
+    [error] = refused.value.errors
+    assert (error.code, error.detail) == (
+        "FIELD_FORMAT", "Has more than 8192 bits; take a smaller key, such as EC P-256."
+    )  # fmt: skip
+
+
+def altered(certificate: str, old: bytes, new: bytes) -> str:
+    der = ssl.PEM_cert_to_DER_cert(certificate)
+    assert old in der
+    return ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+
+
+def test_a_certificate_of_a_version_that_there_is_not_is_refused() -> None:
+    text = altered(ISSUED.certificate, b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07")
+    with pytest.raises(ClearlineError) as refused:
+        parse_config(TLS, {"host": "a.example", "ca_certificate": text})
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [
+        ("/config/ca_certificate", "FIELD_FORMAT")
+    ]
+
+
+def test_a_certificate_of_ours_whose_subject_nobody_can_read_is_said_to_be_so() -> None:
+    text = altered(ISSUED.certificate, b"\x0c\x09clearline", b"\x0c\x09\xff\xfeearline")
+    assert described_pem(text, datetime.now(UTC)) == {"unreadable": "ValueError"}
 
 
 @pytest.mark.parametrize("field", ["ca_certificate", "client_certificate"])

@@ -4,7 +4,7 @@
 "fingerprint_sha256", "key_type", "key_bits", "signature_algorithm"}; `chain_of` gives {"length", "complete"}.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,21 +19,25 @@ _ISSUER_UNKNOWN = {2, 20, 21}
 
 
 def described(der: bytes, now: datetime) -> Evidence:
-    """One certificate. What a server made up and no reader understands is said to be so."""
+    """One certificate, of a server."""
     from cryptography import x509  # noqa: PLC0415 - needed only where something is dialled
 
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        return _facts(certificate, now)
-    except Exception as error:  # noqa: BLE001 - a certificate that nobody can read must not end the climb
-        return {"unreadable": type(error).__name__}
+    return _told(lambda: x509.load_der_x509_certificate(der), now)
 
 
 def described_pem(pem: str, now: datetime) -> Evidence:
-    """The first certificate of a PEM text."""
+    """The first certificate of a PEM text, of a form."""
     from cryptography import x509  # noqa: PLC0415
 
-    return _facts(x509.load_pem_x509_certificates(pem.encode())[0], now)
+    return _told(lambda: x509.load_pem_x509_certificates(pem.encode())[0], now)
+
+
+def _told(read: "Callable[[], x509.Certificate]", now: datetime) -> Evidence:
+    """What somebody made up and no reader understands, as a whole or in parts, is said to be so."""
+    try:
+        return _facts(read(), now)
+    except Exception as error:  # noqa: BLE001 - a certificate that nobody can read must not end the climb
+        return {"unreadable": type(error).__name__}
 
 
 def chain_of(chain: Sequence[bytes], *, verified: bool, verify_code: int | None) -> Evidence:

@@ -6,13 +6,14 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from clearline.probes.addresses import MAX_HOST, is_host
+from clearline.probes.private_key import MAX_RSA_BITS, signing_key
 
 MAX_PORT = 65_535
 MAX_TEXT = 255
 MAX_SECRET = 8_192
 MAX_PEM = 32_768
 MAX_KEY = 16_384
-"""Characters of a private key: RSA with 16,384 bits, the largest that OpenSSL takes, has 12,900."""
+"""Characters of a private key: RSA with 8,192 bits, the largest that is taken, has 6,500."""
 
 
 def refuse(code: str, detail: str) -> PydanticCustomError:
@@ -69,11 +70,11 @@ def _certificates(text: str) -> str:
         raise refuse("SECRET_IN_PUBLIC_FIELD", "Holds a private key; give certificates only.")
     if not text.strip().startswith("-----BEGIN CERTIFICATE-----") or not _one_line_each(text):
         raise refuse("FIELD_FORMAT", "Is no PEM certificate; it begins with -----BEGIN CERTIFICATE-----.")
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - a form is known without it
+    from cryptography.x509 import InvalidVersion, load_pem_x509_certificates  # noqa: PLC0415 - a form is known without it
 
     try:
         load_pem_x509_certificates(text.encode())
-    except ValueError:
+    except (ValueError, InvalidVersion):
         raise refuse("FIELD_FORMAT", "Is no certificate that can be read; was it cut or changed on the way?") from None
     return text
 
@@ -89,23 +90,11 @@ def _private_key(secret: SecretStr) -> SecretStr:
         raise refuse("FIELD_FORMAT", "Is protected by a passphrase; give it without, it is sealed at once.")
     if text.count("PRIVATE KEY-----") != 2 or "CERTIFICATE" in text or not _one_line_each(text):  # noqa: PLR2004 - begin, end
         raise refuse("FIELD_FORMAT", "Is no single PEM private key; it begins with -----BEGIN PRIVATE KEY-----.")
-    if not _can_sign(text.encode()):
+    if (key := signing_key(text)) is None:
         raise refuse("FIELD_FORMAT", "Is no RSA, EC, Ed25519 or Ed448 key that can be read; was it cut on the way?")
+    if getattr(key, "key_size", 0) > MAX_RSA_BITS:
+        raise refuse("FIELD_FORMAT", f"Has more than {MAX_RSA_BITS} bits; take a smaller key, such as EC P-256.")
     return SecretStr(text)
-
-
-def _can_sign(pem: bytes) -> bool:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
-    try:
-        key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return isinstance(
-        key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
-    )
 
 
 Line = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_one_line), AfterValidator(_filled)]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from clearline.catalogue import FieldError
+from clearline.probes.private_key import signing_key
 from clearline.probes.probe import Credentials
 
 KEY = "client_key"
@@ -47,11 +48,10 @@ def tls_conflicts(config: Any, credentials: Credentials, now: datetime | None) -
         detail = "Is of no use without encryption; choose another mode, or take it out."
         yield FieldError("/config/client_certificate", "FIELD_UNKNOWN", detail)
     from cryptography import x509  # noqa: PLC0415 - only where a client certificate is in use
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
     certificate = x509.load_pem_x509_certificates(config.client_certificate.encode())[0]
-    key = credentials.given().get(KEY)
-    if key and load_pem_private_key(key.encode(), None).public_key() != certificate.public_key():
+    key = signing_key(credentials.given().get(KEY, ""))
+    if key is not None and key.public_key() != certificate.public_key():
         detail = "Is the key of another certificate; the certificate's own, which comes first in its field, is needed."
         yield FieldError(f"/credentials/{KEY}", "CLIENT_CERTIFICATE_MISMATCH", detail)
     if now and not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:

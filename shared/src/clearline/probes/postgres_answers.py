@@ -33,7 +33,8 @@ def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | 
         state, why = str(error.sqlstate or ""), str(error)
         finding = _about_our_certificate(state, why) or _explain_answer(state, why, climb.config, step)
         if finding.code == "AUTH_REJECTED" and climb.config.client_certificate:
-            subject = described_pem(climb.config.client_certificate, climb.clock.now())["subject"]
+            ours = described_pem(climb.config.client_certificate, climb.clock.now())
+            subject = ours.get("subject", "one whose subject cannot be read")
             finding.detail = (
                 f"The client certificate is {subject}; with clientcert=verify-full it has to name the user."
             )
