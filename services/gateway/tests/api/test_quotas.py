@@ -1,5 +1,7 @@
 """Quotas as callers meet them: 429 with what to wait, what is left, and nobody locked out by others."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +13,7 @@ from services.gateway.tests.migrated import MigratedDatabase
 
 from gateway.commands import desk
 from gateway.security.authentication import authenticate
-from gateway.security.limits import Allowances
+from gateway.security.limits import AT_ONCE, Allowances
 from gateway.security.principal import Principal
 
 pytestmark = pytest.mark.integration
@@ -99,18 +101,37 @@ async def test_who_guesses_is_slowed_down_and_who_is_known_is_not(narrow: ApiSta
     assert (await unknown.get("/session")).status_code == 200
 
 
-async def test_a_limited_guess_does_not_reach_the_database(narrow: ApiStand, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens that the database was asked about."""
+    tokens = []
 
     async def noting(connection: Any, token: str) -> Principal:
-        asked.append(token)
+        tokens.append(token)
         return await authenticate(connection, token)
 
     monkeypatch.setattr(desk, "authenticate", noting)
+    return tokens
+
+
+async def test_a_limited_guess_does_not_reach_the_database(narrow: ApiStand, asked: list[str]) -> None:
     guesser = narrow.client_with(WRONG)
     for _ in range(10):
         await guesser.get("/session")
     assert len(asked) == 3
+
+
+async def test_guesses_sent_at_once_are_counted_all_the_same(narrow: ApiStand, asked: list[str]) -> None:
+    guesser = narrow.client_with(WRONG)
+    answers = await asyncio.gather(*(guesser.get("/session") for _ in range(40)))
+    assert len(asked) < 3 + AT_ONCE
+    assert Counter(each.status_code for each in answers) == {401: len(asked), 429: 40 - len(asked)}
+
+
+async def test_a_burst_of_one_new_token_is_let_in(narrow: ApiStand) -> None:
+    client = await narrow.client_of("viewer")
+    answers = await asyncio.gather(*(client.get("/session") for _ in range(20)))
+    assert {each.status_code for each in answers} == {200}
 
 
 async def test_a_withdrawn_token_says_so_however_often(narrow: ApiStand) -> None:

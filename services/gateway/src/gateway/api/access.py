@@ -54,14 +54,14 @@ def caller_with(role: Role) -> Callable[..., Awaitable[Caller]]:
 async def _signed_in(request: Request, token: str, at: Desk) -> Principal:
     """The token's holder. What is counted as a failure is a token that nobody holds, not one that has ended."""
     limits, address = limits_of(request), address_of(request)
-    limits.let_sign_in(address, token)
-    try:
-        principal = await at.identify(token)
-    except ClearlineError as error:
-        if error.code == "NOT_AUTHENTICATED":
-            limits.note_failure(address)
-        raise
-    limits.note_success(token)
+    async with limits.turn(address, token):
+        try:
+            principal = await at.identify(token)
+        except ClearlineError as error:
+            if error.code == "NOT_AUTHENTICATED":
+                limits.note_failure(address)
+            raise
+        limits.note_success(token)
     return principal
 
 

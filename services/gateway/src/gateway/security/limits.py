@@ -5,10 +5,13 @@ address that failed too often is refused before that look, except with a token t
 nobody can lock out those who share an address with them.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from clearline.catalogue import ClearlineError
 from gateway.security.addresses import Network
@@ -17,6 +20,9 @@ from gateway.security.tokens import hash_token
 
 MAX_KNOWN = 10_000
 KNOWN_SECONDS = 3600.0
+AT_ONCE = 4
+"""Looks for one address: a burst would be through before its first failure counts."""
+TURN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,27 @@ class Limits:
         self._failures = Meter(Quota("failed sign-ins", allowances.failed_sign_ins), monotonic)
         self._monotonic = monotonic
         self._known: OrderedDict[bytes, float] = OrderedDict()
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, address: str, token: str) -> AsyncIterator[None]:
+        """Where a sign-in is tried: an address's unknown tokens wait for each other, known ones for nobody.
+
+        Raises RATE_LIMITED as `let_sign_in` does, and STORE_UNAVAILABLE where those before take too long.
+        """
+        if self._is_known(token):
+            yield
+            return
+        turns = self._turns.setdefault(address, asyncio.Semaphore(AT_ONCE))
+        try:
+            await asyncio.wait_for(turns.acquire(), TURN_SECONDS)
+        except TimeoutError:
+            raise ClearlineError("STORE_UNAVAILABLE", retry_after=TURN_SECONDS, why="sign-ins take long") from None
+        try:
+            self.let_sign_in(address, token)
+            yield
+        finally:
+            turns.release()
 
     def let_sign_in(self, address: str, token: str) -> None:
         """Raises RATE_LIMITED for an address that failed too often with a token that is not known to be good."""
