@@ -1,7 +1,6 @@
 """`read_declared`: every fault of all files at its line, nothing that runs, multiplies or shows a secret."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,17 +59,6 @@ def test_files_folders_documents_and_json_are_read_in_order_and_once(around: Sur
         ("c", "folder/b.yml"),
         ("z", "last.yaml"),
     ]
-
-
-def test_a_folder_that_may_not_be_read_is_told(
-    around: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def closed(_folder: Path) -> Iterator[Path]:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "iterdir", closed)  # root, who runs tests here and there, may read everything
-    with pytest.raises(WrongUseError, match="cannot be read: Permission denied"):
-        read_declared([str(tmp_path)], around)
 
 
 def test_all_faults_of_all_items_are_told_at_once_with_line_and_pointer(around: Surroundings) -> None:

@@ -14,8 +14,10 @@ from clearline.cli.app import app
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "guides" / "command-line.md"
 PROSE = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/decisions/*.md")})
-WITH_COMMANDS = ("README.md", GUIDE.name, "config-as-code.md", "access.md")
-_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_MAKE = re.compile(r"(?:^ *|[;&] *)make ([a-z][a-z-]*)", re.MULTILINE)
+_TARGET = re.compile(r"^([a-z][a-z-]*%?):", re.MULTILINE)
+NAMES = ("clearline", ".venv/bin/clearline")
 _LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 
@@ -23,9 +25,9 @@ def printed_commands(text: str) -> Iterator[list[str]]:
     """The words of every `clearline …` in the shell blocks, from any place in a pipe."""
     for block in _BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            while "clearline" in words:
-                words = words[words.index("clearline") + 1 :]
+            words = shlex.split(line, comments=True) if "clearline " in line else []
+            while (start := next((place for place, word in enumerate(words) if word in NAMES), None)) is not None:
+                words = words[start + 1 :]
                 ends = [place for place, word in enumerate(words) if word in ("|", "&&", ">")]
                 yield words[: ends[0]] if ends else words
 
@@ -50,14 +52,26 @@ def parse(words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [one for one in PROSE if one.name in WITH_COMMANDS and one.parent.name != "decisions"],
+    [one for one in PROSE if any(printed_commands(one.read_text()))],
     ids=lambda one: one.name,
 )
 def test_every_printed_command_parses(path: Path) -> None:
-    found = list(printed_commands(path.read_text()))
-    assert found
-    for words in found:
+    for words in printed_commands(path.read_text()):
         parse(list(words))
+
+
+def test_commands_are_found_where_people_read_them() -> None:
+    found = {one.name for one in PROSE if any(printed_commands(one.read_text()))}
+    assert {"README.md", GUIDE.name, "config-as-code.md", "access.md", "dead-letters.md", "sealing-keys.md"} <= found
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda one: one.name)
+def test_every_make_target_that_is_named_is_there(path: Path) -> None:
+    targets = set(_TARGET.findall((ROOT / "Makefile").read_text())) | {"bench-"}
+    text = path.read_text()
+    shell = "".join(_BLOCK.findall(text))
+    named = {*_MAKE.findall(shell), *re.findall(r"`make ([a-z][a-z-]*)", text)}
+    assert named <= targets, named - targets
 
 
 @pytest.mark.parametrize("words", [["verify"], ["verify", "a", "--wiat"], ["nonsense"], ["tokens", "create"]])
