@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -111,6 +112,26 @@ async def test_an_answer_counts_only_if_it_answers_the_question(
         assert verdict.steps[2].evidence["dnssec_authenticated"] is True
     else:
         assert found(verdict) == (code, "exercise", field)
+
+
+def slow_to_read(query: dns.message.Message) -> bytes:
+    """As much as a message holds, of records whose names point through 127 labels: 3 s of a processor."""
+    name = query.question[0].name.to_wire() or b""
+    head = query.to_wire()[:12] + name + struct.pack("!HH", 1, 1)
+    long_name, rest = b"\x01a" * 126 + b"\0", struct.pack("!HHIHI", 1, 1, 60, 4, 0xC0000201)
+    pointing = struct.pack("!H", 0xC000 | len(head)) + rest
+    count = (65_000 - len(head) - len(long_name)) // len(pointing)
+    counted = head[:2] + struct.pack("!5H", 0x8180, 1, count + 1, 0, 0) + head[12:]
+    return counted + long_name + rest + pointing * count
+
+
+async def test_an_answer_that_takes_seconds_to_read_is_not_read(climbing: Any) -> None:
+    async with answering_by_datagram(lambda query: iter([slow_to_read(query)] * 8)) as port:
+        begun = time.process_time()
+        verdict = await climbing("dns", question(port))
+    assert time.process_time() - begun < 1
+    assert found(verdict) == ("RESPONSE_TOO_LARGE", "exercise", "/config/name")
+    assert "more than 256 bytes or records" in verdict.failure.operator_detail
 
 
 async def test_what_a_server_says_of_its_failure_reaches_operators(climbing: Any) -> None:

@@ -24,6 +24,11 @@ STRAY_SECONDS = 1.5
 """How long the right answer may follow a wrong one, which somebody else may have sent."""
 WAITING = 64
 """Datagrams kept for reading; a flood's others are lost like on any network."""
+HEADER = struct.Struct("!HHHHHH")
+"""Number, flags, and how many questions, answers, authorities and additional records follow (RFC 1035, 4.1.1)."""
+MAX_RECORDS = 256
+"""Of an answer, in all its sections. Reading one takes up to a millisecond of the processor, because its name may point
+through 127 labels: a whole answer of such names takes three seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +95,12 @@ async def _answer_among(queue: "asyncio.Queue[bytes | Exception]", query: dns.me
         try:
             async with asyncio.timeout_at(ends):
                 received = await queue.get()
+                message = received if isinstance(received, Exception) else await _answer_in(received, query)
         except TimeoutError:
             raise _not_dns("answers came that belong to no question of ours") from None
-        if isinstance(received, Exception):
-            raise received
-        if (message := _read(received)) is not None and query.is_response(message):
+        if isinstance(message, Exception):
+            raise message
+        if message is not None:
             return message
         ends = ends or loop.time() + STRAY_SECONDS
 
@@ -105,10 +111,23 @@ async def _over_tcp(climb: Climb, query: dns.message.Message, *, truncated: bool
     wire = query.to_wire()
     writer.write(struct.pack("!H", len(wire)) + wire)
     (size,) = struct.unpack("!H", await reader.readexactly(2))
-    message = _read(await reader.readexactly(size))
-    if message is None or not query.is_response(message):
+    message = await _answer_in(await reader.readexactly(size), query)
+    if message is None:
         raise _not_dns("what it sent is no answer to the question")
     return Reply(message=message, address=climb.address or "", transport="tcp", truncated=truncated)
+
+
+async def _answer_in(wire: bytes, query: dns.message.Message) -> dns.message.Message | None:
+    """What these bytes answer to the question, if anything. Read beside the loop, which others need."""
+    if len(wire) < HEADER.size:
+        return None
+    number, _flags, *counts = HEADER.unpack_from(wire)
+    if number != query.id:
+        return None
+    if sum(counts) > MAX_RECORDS:
+        raise StepFailed("RESPONSE_TOO_LARGE", field="/config/name", limit=MAX_RECORDS)
+    message = await asyncio.to_thread(_read, wire)
+    return message if message is not None and query.is_response(message) else None
 
 
 def _read(wire: bytes) -> dns.message.Message | None:
