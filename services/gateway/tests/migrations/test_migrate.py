@@ -23,9 +23,9 @@ ONE = Migration(1, "0001_one.sql", "create table one ()")
 TWO = Migration(2, "0002_two.sql", "create table two ()")
 
 
-def test_numbers_have_no_twin() -> None:
+def test_numbers_have_no_twin_and_no_gap() -> None:
     numbers = [each.version for each in migrations()]
-    assert numbers == sorted(set(numbers))
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_only_what_was_not_applied_is_pending() -> None:

@@ -1,4 +1,4 @@
-"""Erases what a retired connection held: config, revisions, evidence, names. Its tombstone goes out at once."""
+"""Erases what a retired connection held: config, revisions, evidence, names, unsent events. Its tombstone goes out."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -31,6 +31,10 @@ begin
 end
 $$;
 
+-- What a command brought is kept for a day under its idempotency key; so it is found.
+create index idempotency_keys_by_connection on idempotency_keys ((result ->> 'id'));
+
+-- What still waits for Kafka goes too, or a parked event would keep what it says for ever and hold the tombstone back.
 -- False for one that is not retired, or that the caller may not see. The caller has locked its row.
 create function erase_connection(erased_id uuid) returns boolean
   language plpgsql security definer set search_path = pg_catalog, public as $$
@@ -48,7 +52,11 @@ begin
   delete from public.verifications where connection_id = erased_id;
   delete from public.connection_credentials where connection_id = erased_id;
   delete from public.connection_revisions where connection_id = erased_id;
+  delete from public.reseals where connection_id = erased_id;
+  delete from public.outbox
+    where key in (select erased_id::text union select t.id::text from public.connection_tests t where t.connection_id = erased_id);
   delete from public.connection_tests where connection_id = erased_id;
+  delete from public.idempotency_keys where result ->> 'id' = erased_id::text;
   update public.audit set before = null, after = null
     where object_type = 'connection' and object_id = erased_id::text;
   update public.service_connection_profiles
