@@ -10,7 +10,9 @@ from tests.harness.kafka_stand_in import api_versions, array, cluster, kafka_say
 
 from clearline.probes.kafka_messages import API_VERSIONS, METADATA, SASL_AUTHENTICATE, SASL_HANDSHAKE
 from clearline.probes.kafka_scram import MAX_ROUNDS, MIN_ROUNDS, Scram, ScramError, check_signature
+from clearline.probes.kafka_wire import MAX_ITEMS, Answer
 from clearline.probes.ladder import Limits
+from clearline.probes.probe import StepFailed
 from clearline.testing.hostile_servers import Behaviour, Listening, serving
 
 PASSWORD = "s3cret-0f-the-shop"
@@ -44,6 +46,7 @@ HOSTILE: dict[str, tuple[dict[int, bytes], dict[int, bytes]]] = {
     "an answer that is cut short": ({API_VERSIONS: api_versions()[:-3]}, {}),
     "nothing in a frame": ({API_VERSIONS: b""}, {}),
     "two billion brokers": ({API_VERSIONS: api_versions(), METADATA: b"\0\0\0\0\x7f\xff\xff\xff"}, {}),
+    "a frame full of versions": ({API_VERSIONS: struct.pack("!hi", 0, 40_000) + b"\0\x03\0\0\0\x0c" * 40_000}, {}),
     "a frame full of topics": (
         {API_VERSIONS: api_versions(), METADATA: cluster([(1, "127.0.0.1", 1)], *[topic("")] * 6_000)},
         {},
@@ -53,6 +56,22 @@ HOSTILE: dict[str, tuple[dict[int, bytes], dict[int, bytes]]] = {
         {},
     ),
 }
+
+
+def test_an_array_may_not_hold_more_than_is_read_at_once() -> None:
+    assert Answer(struct.pack("!i", MAX_ITEMS) + b"\0" * MAX_ITEMS).many(Answer.int8) == [0] * MAX_ITEMS
+    with pytest.raises(StepFailed) as refused:
+        Answer(struct.pack("!i", MAX_ITEMS + 1) + b"\0" * (MAX_ITEMS + 1)).many(Answer.int8)
+    assert refused.value.code == "PROTOCOL_MISMATCH"
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65_536, 2**31 - 1])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_broker_at_a_port_that_there_is_not_is_the_cluster_s_fault(climbing: Any, host: str, port: int) -> None:
+    answers = {API_VERSIONS: api_versions(), METADATA: cluster([(1, host, port)])}
+    verdict = await met(climbing, kafka_saying(answers))
+    assert found(verdict) == ("ADVERTISED_ADDRESS_UNREACHABLE", "exercise")
+    assert "PORT_OUT_OF_RANGE" in verdict.failure.operator_detail
 
 
 @pytest.mark.parametrize("word", HOSTILE)

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from clearline.probes.addresses import canonical_host, is_host
 from clearline.probes.dial import DIALLING
 from clearline.probes.faults import network_fault
+from clearline.probes.fields import MAX_PORT
 from clearline.probes.kafka_login import signed_in
 from clearline.probes.kafka_messages import Broker, metadata
 from clearline.probes.kafka_wire import KafkaWire
@@ -69,6 +70,8 @@ async def _demand_member(reached: Reached, cluster_id: str) -> None:
 async def _approved(broker: Broker) -> Sequence[str]:
     if not is_host(broker.host):
         raise StepFailed("UNKNOWN_HOST", why="it is no host name")
+    if not 1 <= broker.port <= MAX_PORT:
+        raise StepFailed("PORT_OUT_OF_RANGE", why="it is no port")
     dial = DIALLING.get()
     assert dial is not None, "brokers are dialled by the ladder"
     found = await addresses_of(canonical_host(broker.host), broker.port)

@@ -15,6 +15,8 @@ from clearline.probes.probe import Climb, StepFailed
 T = TypeVar("T")
 MAX_FRAME = 256 * 1024
 """Of an answer: some 5,000 partitions."""
+MAX_ITEMS = 8_192
+"""Of an array. What is smaller than a partition fits in so often that reading it would hold up the loop."""
 CLIENT = "clearline"
 
 
@@ -52,8 +54,11 @@ class Answer:
         return self._taken(max(self.int32(), 0))
 
     def many(self, read: "Callable[[Answer], T]") -> list[T]:
-        """An array. Each item takes a byte at least, so a count that is a lie ends where the answer does."""
-        return [read(self) for _ in range(self.int32())]
+        """An array. A count that is a lie ends where the answer does."""
+        count = self.int32()
+        if count > MAX_ITEMS:
+            raise mismatch(f"it announces {count} of something, more than {MAX_ITEMS}")
+        return [read(self) for _ in range(count)]
 
     def skip_numbers(self) -> None:
         """Past an array of int32."""
