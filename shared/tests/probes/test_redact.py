@@ -1,6 +1,7 @@
 import base64
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -59,6 +60,14 @@ def test_a_cut_text_was_scrubbed_before_it_was_cut() -> None:
     line = Redactor(["hunter2secret"]).line("x" * 30 + "hunter2secret", 36)
     assert "hun" not in line
     assert len(line) <= 36
+
+
+@pytest.mark.parametrize("spell", [str, quote, lambda text: base64.b64encode(text.encode()).decode()])
+def test_what_a_server_repeats_of_a_long_secret_and_cuts_is_masked(spell: Callable[[str], str]) -> None:
+    """Redis: unknown command 'AUTH', with args beginning with: '…', of which it shows 128 characters."""
+    token = "eyJhbGciOiJSUzI1NiJ9." + "c2VjcmV0LW9mLWxhc3Rz" * 20
+    scrubbed = Redactor([token]).scrub(f"beginning with: '{spell(token)[:128]}' 'x'")
+    assert scrubbed == f"beginning with: '{MASK}' 'x'"
 
 
 def test_a_short_secret_is_masked_where_it_stands_alone() -> None:

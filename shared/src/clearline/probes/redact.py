@@ -16,6 +16,8 @@ MAX_ITEMS = 24
 MAX_DEPTH = 4
 SHORT = 4
 """A secret below this length is only masked where it stands alone: `a` is in every word."""
+LONG, HEAD = 24, 12
+"""Servers cut what they repeat (Redis after 128 characters): of a secret this long its first characters tell it too."""
 
 
 class Redactor:
@@ -34,7 +36,9 @@ class Redactor:
         self._known |= {form for secret in secrets if secret for form in _forms(secret)}
         longest_first = sorted(self._known, key=len, reverse=True)
         if longest_first:
-            self._pattern = re.compile("|".join(map(_searched, longest_first)), re.IGNORECASE)
+            heads = {form[:HEAD] for form in self._known if len(form) >= LONG}
+            cut = (rf"{re.escape(head)}[^\s'\"]*" for head in sorted(heads))
+            self._pattern = re.compile("|".join([*map(_searched, longest_first), *cut]), re.IGNORECASE)
 
     def scrub(self, text: str) -> str:
         """The text without any of the secrets."""
