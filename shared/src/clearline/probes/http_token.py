@@ -91,14 +91,19 @@ def _read(answer: Answer, climb: Climb, config: HttpConfig) -> Token:
     wanted, granted = config.scope or "", said.get("scope")
     granted = granted if isinstance(granted, str) else wanted  # left out where it is what was asked for
     lacking = tuple(scope for scope in wanted.split() if scope not in granted.split())
-    lasts = said.get("expires_in")
     evidence = {
         "token_from": climb.endpoint.host,
         "token_ms": answer.evidence["total_ms"],
-        "expires_in": lasts,
+        "expires_in": _seconds(said.get("expires_in")),
         "scope": granted,
     }
     return Token(text=text, evidence=evidence, lacking=lacking)
+
+
+def _seconds(told: object) -> int | None:
+    """What a token server says in seconds, as a number (RFC 6749, section 5.1) or, as some do, in digits."""
+    text = str(told)
+    return int(text) if type(told) in (int, str) and text.isascii() and text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
