@@ -26,6 +26,8 @@ IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
 _MOST = 100  # rows in one transaction; a turn takes as many as there are
 _MOST_PARTITIONS = 200  # at one transaction each: a week of standing still is caught up in one turn
 
+_EXPECTED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
 _log = structlog.get_logger(__name__)
 
 Duty = Callable[[Connection, datetime], Awaitable[int]]
@@ -127,10 +129,13 @@ class Timekeeper:
         for name, (duty, most) in self._duties.items():
             try:
                 await self._turn_duty(name, duty, most)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - one row that a duty stumbles over must not take HTTP down
                 self._metrics.clock_failed.labels(name).inc()
                 if name not in self._failing:
-                    _log.warning("a duty of the clock fails; trying on", duty=name, error=type(error).__name__)
+                    trace = None if isinstance(error, _EXPECTED) else error
+                    _log.warning(
+                        "a duty of the clock fails; trying on", duty=name, error=type(error).__name__, exc_info=trace
+                    )
                 self._failing.add(name)
             else:
                 if name in self._failing:

@@ -26,7 +26,7 @@ class Standing:
     failed_at: datetime | None = None
     """The last of them."""
     retry_class: str | None = None
-    """Of the last of them; None where it was cancelled."""
+    """Of the last that failed; None where all of them were cancelled."""
 
     @property
     def validity(self) -> timedelta:

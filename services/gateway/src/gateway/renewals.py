@@ -28,6 +28,8 @@ MOST = 25
 """Connections in one transaction; their rows are locked until its end."""
 TURNS = 8
 """In a row: at most 200 connections every turn of a gateway, so that after a long standstill no flood comes."""
+MOST_UNDER_WAY = 500
+"""Renewals without an answer: people's verifications share the verifier's queue, and each has five minutes."""
 BACKLOG = 1_000
 """Events waiting for Kafka; while there are more, a renewal would only be answered too late."""
 
@@ -43,7 +45,10 @@ class Renewals:
         """Look at the connections that are due for a look; returns how many those were."""
         if await connection.fetchval(sql("outbox_is_behind"), BACKLOG):
             return 0
-        rows = await connection.fetch(sql("renewals_to_look_at"), now, MOST)
+        room = MOST_UNDER_WAY - await connection.fetchval(sql("renewals_under_way"))
+        if room <= 0:
+            return 0
+        rows = await connection.fetch(sql("renewals_to_look_at"), now, min(MOST, room))
         if not rows:
             return 0
         ids, revisions = [row["id"] for row in rows], [row["live_revision"] for row in rows]

@@ -106,6 +106,20 @@ async def test_a_gateway_whose_clock_is_ahead_ends_nothing_early_and_drops_nothi
     assert await owner.fetchval(partitions) == before
 
 
+async def test_a_duty_that_stumbles_stops_neither_the_others_nor_the_gateway(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    async def stumbles(_connection: object, _now: datetime) -> int:
+        raise AssertionError("a row that cannot be")
+
+    await add_verification(owner, await add_connection(owner), deadline=NOW - timedelta(minutes=2))
+    async with timekeepers(migrated, None) as (clock,):
+        clock._duties = {"renewals": (stumbles, 1), **{k: v for k, v in clock._duties.items() if k != "renewals"}}
+        await clock.turn()
+        assert clock._metrics.clock_failed.labels("renewals")._value.get() == 1
+    assert await owner.fetchval("select outcome from verifications") == "failed"
+
+
 async def test_an_end_that_nobody_gave_is_dated_by_the_database(
     migrated: MigratedDatabase, owner: asyncpg.Connection
 ) -> None:

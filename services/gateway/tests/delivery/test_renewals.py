@@ -15,7 +15,7 @@ from clearline.chassis.clock import SystemClock
 from gateway.metrics import GatewayMetrics
 from gateway.read_model import sql
 from gateway.read_model.pools import open_pool
-from gateway.renewals import BACKLOG, MOST, TURNS, Renewals
+from gateway.renewals import BACKLOG, MOST, MOST_UNDER_WAY, TURNS, Renewals
 from gateway.unproven import UnprovenConnections
 
 NOW = datetime.now(UTC)
@@ -166,6 +166,26 @@ async def test_one_turn_does_not_flood(migrated: MigratedDatabase, owner: asyncp
         assert await renewals(owner) == MOST * TURNS + 5
 
 
+async def test_no_more_are_under_way_than_the_verifier_can_answer_in_time(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    due = [await activate(owner) for _ in range(3)]
+    for revision in range(2, MOST_UNDER_WAY + 1):
+        await add_revision(owner, due[0], revision)
+    await owner.execute(
+        "insert into verifications "
+        "(id, connection_id, environment, revision, why, correlation_id, requested_at, requested_by, deadline) "
+        "select gen_random_uuid(), connection_id, environment, revision, 'renewal', 'c', now(), 'clock', now() "
+        "from connection_revisions where revision > 1"
+    )
+    async with clocks(migrated) as (clock,):
+        await clock.turn(LATE)
+        assert await renewals(owner) == MOST_UNDER_WAY, "room for one of the three"
+        await end_renewal(owner, None, LATE)
+        await clock.turn(LATE)
+        assert await renewals(owner) == MOST_UNDER_WAY + 2
+
+
 async def test_nothing_is_asked_for_that_kafka_would_take_too_late(
     migrated: MigratedDatabase, owner: asyncpg.Connection
 ) -> None:
@@ -177,7 +197,7 @@ async def test_nothing_is_asked_for_that_kafka_would_take_too_late(
     async with clocks(migrated) as (clock,):
         await clock.turn(LATE)
         assert not await renewals(owner)
-        await owner.execute("delete from outbox")
+        await owner.execute("update outbox set parked_at = now(), parked_why = 'refused for good'")
         await clock.turn(LATE)
         assert await renewals(owner) == 1
 

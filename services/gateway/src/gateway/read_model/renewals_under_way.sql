@@ -1,0 +1,1 @@
+select count(*) from verifications where outcome = 'pending' and why = 'renewal'
