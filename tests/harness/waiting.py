@@ -15,5 +15,10 @@ async def until(
         result = condition()
         if await result if inspect.isawaitable(result) else result:
             return
-        assert time.monotonic() < deadline, f"not within {within} s: {what or inspect.getsource(condition).strip()}"
+        assert time.monotonic() < deadline, f"not within {within} s: {what or _told(condition)}"
         await asyncio.sleep(every)
+
+
+def _told(condition: Callable[[], object]) -> str:
+    """How it is written; of a partial or another object, what it says of itself."""
+    return inspect.getsource(condition).strip() if inspect.isroutine(condition) else repr(condition)
