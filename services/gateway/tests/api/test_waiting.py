@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from clearline.catalogue import ClearlineError
 from services.gateway.tests.api_stand import ApiStand
 from tests.harness.waiting import until
 
@@ -14,6 +15,7 @@ from gateway.commands.desk import Desk
 
 pytestmark = pytest.mark.integration
 WAITERS = 200
+AT_ONCE = 5
 
 
 async def test_two_hundred_waiters_keep_nobody_from_an_answer(
@@ -39,8 +41,8 @@ async def test_two_hundred_waiters_keep_nobody_from_an_answer(
     url = f"/connections/{body['id']}"
     wish = {"prefer": "wait=30"}
     waiting: list[asyncio.Task[Any]] = []
-    for number in range(20, WAITERS + 1, 20):  # not all at one moment: asking is a command that locks the connection
-        waiting += [asyncio.create_task(client.post(f"{url}/verify", headers=wish)) for _ in range(20)]
+    for number in range(AT_ONCE, WAITERS + 1, AT_ONCE):  # asking is a command that locks the connection
+        waiting += [asyncio.create_task(client.post(f"{url}/verify", headers=wish)) for _ in range(AT_ONCE)]
         await until(partial(_reached, asked, number), within=20)
     begun, others = time.monotonic(), 0
     while time.monotonic() - begun < 2:
@@ -82,3 +84,21 @@ async def test_each_waiter_gets_its_own_end(stand: ApiStand, tcp_draft: Any) -> 
     left = await stand.owner.fetchval("select id from connection_tests where outcome = 'pending'")
     await stand.end_test(str(left))
     assert (await asyncio.wait_for(pending.pop(), 10)).json()["test"]["status"] == "verified"
+
+
+async def test_what_was_taken_on_is_told_though_nobody_can_look_at_its_end(
+    stand: ApiStand, tcp_draft: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise ClearlineError("STORE_UNAVAILABLE", retry_after=5)
+
+    operator, admin = await stand.client_of("operator"), await stand.client_of("admin")
+    draft = {name: value for name, value in tcp_draft().items() if name != "name"}
+    monkeypatch.setattr(Desk, "ask", away)
+    answer = await operator.post("/connections:test", json=draft, headers={"prefer": "wait=1"})
+    assert answer.status_code == 202, answer.text
+    assert answer.json().keys() == {"test_id", "correlation_id"}
+    made = await admin.post("/tokens", json={"name": "ci", "role": "viewer"})
+    assert made.status_code == 201, "a token whose text nobody was told is of no use"
+    assert made.json()["token"].startswith("clt_")
+    assert made.json()["state"] == "valid"
