@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from clearline.catalogue import ClearlineError
 from services.gateway.tests.api_stand import ApiStand
 from tests.harness.waiting import until
 
+from clearline.catalogue import ClearlineError
 from gateway.commands.desk import Desk
 
 pytestmark = pytest.mark.integration

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 
+from clearline.catalogue import ClearlineError
+
 MAX_SECONDS = 30
 MOST_LOOKS = 4
 """At once, of those whose wait is over: when many waited for one end, the pool still has room for everybody else."""
@@ -45,13 +47,21 @@ class Wish:
     async def end_of(
         self, verification_id: UUID, look: Callable[[], Awaitable[dict[str, Any]]], response: Response
     ) -> dict[str, Any] | None:
-        """What `look` shows once it is no longer pending; None if that took too long, or nobody asked to wait."""
+        """What `look` shows once it is no longer pending; None if that took too long, or nobody asked to wait.
+
+        None too where the database cannot be asked then: the work was taken on, and its id is the answer.
+        """
         if not self.seconds:
             return None
         response.headers["preference-applied"] = f"wait={self.seconds}"
         await self.ends.wait(verification_id, self.seconds)
-        async with self.turns:
-            shown = await look()
+        try:
+            async with self.turns:
+                shown = await look()
+        except ClearlineError as error:
+            if error.code != "STORE_UNAVAILABLE":
+                raise
+            return None
         return None if shown["status"] == "pending" else shown
 
 

@@ -60,7 +60,7 @@ async def create(body: CreateTokenRequest, response: Response, caller: Admin, at
     command = CreateToken(name=body.name, role=body.role, environments=environments, expires_at=body.expires_at)
     made = await at.perform(caller, command)
     response.headers["location"] = f"/api/v1/tokens/{made.id}"
-    return {**await at.ask(caller, TokenById(made.id)), "token": made.text}
+    return {**made.shown, "token": made.text}
 
 
 @router.get("", operation_id="listTokens", response_model=Page[TokenAnswer])

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from clearline.catalogue import ClearlineError, FieldError
@@ -11,6 +11,8 @@ from clearline.probes.naming import canonical_name, name_fault
 from gateway.commands.draft import refuse
 from gateway.commands.record import write_audit
 from gateway.commands.work import ToldOnce, Work
+from gateway.queries.reading import Reading
+from gateway.queries.tokens import TokenById
 from gateway.read_model import sql
 from gateway.security.principal import Role
 from gateway.security.tokens import new_token
@@ -23,6 +25,8 @@ class CreatedToken(ToldOnce):
     code: ClassVar[str] = "TOKEN_SHOWN_ONCE"
     id: UUID
     text: str
+    shown: dict[str, Any]
+    """As `GET` shows it. Read in the same transaction: were a look after it to fail, the text would be lost."""
 
     def __repr__(self) -> str:
         return f"CreatedToken({self.id})"
@@ -59,7 +63,8 @@ class CreateToken:
             "expires_at": expires_at.isoformat() if expires_at else None,
         }
         await write_audit(work, "token.created", "token", token_id, environment=None, after=given)
-        return CreatedToken(token_id, text)
+        reading = Reading(connection=work.connection, caller=work.caller, now=work.now)
+        return CreatedToken(token_id, text, await TokenById(token_id).run(reading))
 
     async def _expiry(self, work: Work) -> datetime | None:
         """The end that was asked for. A token that ends hands out none that ends later, and its own end by default."""
