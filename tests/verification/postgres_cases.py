@@ -41,7 +41,7 @@ async def postgres_cases(folder: Path) -> AsyncIterator[Cases]:
                 "wrong TLS": (good | {"port": plain.cluster.port}, secret),
                 "wrong credentials": (good, {"password": "wr0ng"}),
                 "missing permission": (good | {"tables": ["public.orders", "public.salaries"]}, secret),
-                "silent server": (good | {"port": mute, "tls": "disable"}, secret),
+                "silent server": (good | {"port": mute, "tls": "disable", "ca_certificate": None}, secret),
             }
 
 

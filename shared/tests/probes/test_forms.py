@@ -14,6 +14,11 @@ from clearline.probes.registry import KINDS, kind_named
 TCP = {"host": "db.example.com", "port": 5432}
 POSTGRES = {"host": "db.example.com", "database": "w", "user": "u"}
 HTTP = {"url": "https://api.example.com/health"}
+OAUTH2 = HTTP | {"auth": "oauth2", "client_id": "c", "token_url": "https://login.example.com/token"}
+SUPABASE = {"url": "https://abc.example.com"}
+REDIS = {"host": "cache.example.com", "user": "u", "tls": "verify-full"}
+KAFKA = {"host": "kafka.example.com", "tls": "verify-full", "sasl_mechanism": "SCRAM-SHA-256", "user": "u"}
+TLS = {"host": "a.example.com"}
 CANARY = "s3cr3t-c4nary"
 AUTHORITY = trustme.CA().cert_pem.bytes().decode()
 
@@ -225,6 +230,9 @@ def test_an_unknown_kind_is_told_with_the_known_ones() -> None:
         ("tcp", TCP, TCP | {"host": "DB.example.com."}),
         ("postgres", POSTGRES, POSTGRES | {"port": 5432, "database": "other", "user": "v", "schemas": ["s"]}),
         ("http", HTTP, {"url": "HTTPS://API.example.com:443/other?x=1", "expected_status": 204, "auth": "bearer"}),
+        ("redis", REDIS, REDIS | {"user": "v", "database": 3}),
+        ("kafka", KAFKA, KAFKA | {"user": "v", "consumer_group": "g"}),
+        ("tls", TLS, TLS | {"minimum_days": 14}),
     ],
 )
 def test_what_does_not_move_the_secret_keeps_the_destination(kind: str, one: Any, other: Any) -> None:
@@ -243,6 +251,21 @@ def test_what_does_not_move_the_secret_keeps_the_destination(kind: str, one: Any
         ("http", HTTP, {"url": "http://api.example.com/health"}),
         ("http", HTTP, {"url": "https://api.example.com:444/health"}),
         ("http", HTTP, {"url": "https://api2.example.com/health"}),
+        ("http", HTTP, HTTP | {"ca_certificate": AUTHORITY}),
+        ("http", OAUTH2, OAUTH2 | {"token_url": "https://login2.example.com/token"}),
+        ("http", OAUTH2, OAUTH2 | {"token_url": "https://login.example.com/evil"}),
+        ("http", OAUTH2, OAUTH2 | {"url": "https://api2.example.com/health"}),
+        ("http", OAUTH2, OAUTH2 | {"url": "http://api.example.com/health", "ca_certificate": AUTHORITY}),
+        ("supabase", SUPABASE, {"url": "http://abc.example.com"}),
+        ("supabase", SUPABASE, SUPABASE | {"ca_certificate": AUTHORITY}),
+        ("redis", REDIS, REDIS | {"tls": "require"}),
+        ("redis", REDIS, REDIS | {"port": 6380}),
+        ("redis", REDIS, REDIS | {"ca_certificate": AUTHORITY}),
+        ("kafka", KAFKA, KAFKA | {"sasl_mechanism": "PLAIN"}),
+        ("kafka", KAFKA, KAFKA | {"tls": "disable"}),
+        ("kafka", KAFKA, KAFKA | {"ca_certificate": AUTHORITY}),
+        ("tls", TLS, TLS | {"server_name": "b.example.com"}),
+        ("tls", TLS, TLS | {"ca_certificate": AUTHORITY}),
     ],
 )  # fmt: skip
 def test_what_moves_the_secret_changes_the_destination(kind: str, one: Any, other: Any) -> None:

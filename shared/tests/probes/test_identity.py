@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,7 +24,9 @@ from clearline.catalogue import ClearlineError
 from clearline.probes.certificate import described_pem
 from clearline.probes.forms import parse_config, parse_credentials
 from clearline.probes.identity import Identity, present
+from clearline.probes.probe import StepFailed
 from clearline.probes.registry import KINDS
+from clearline.probes.trust import trust
 
 TLS = KINDS["tls"]
 PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
@@ -120,6 +124,37 @@ def test_a_certificate_of_a_version_that_there_is_not_is_refused() -> None:
 def test_a_certificate_of_ours_whose_subject_nobody_can_read_is_said_to_be_so() -> None:
     text = altered(ISSUED.certificate, b"\x0c\x09clearline", b"\x0c\x09\xff\xfeearline")
     assert described_pem(text, datetime.now(UTC)) == {"unreadable": "ValueError"}
+
+
+def test_a_certificate_that_openssl_finds_too_weak_is_told_at_its_field() -> None:
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - what OpenSSL's default security level refuses
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "weak")])
+    begins, ends = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(weak.public_key())
+    builder = builder.serial_number(1).not_valid_before(begins).not_valid_after(ends)
+    certificate = builder.sign(weak, SHA256()).public_bytes(Encoding.PEM).decode()
+    with pytest.raises(StepFailed) as unusable:
+        trust(verify=True, authorities=None, identity=Identity(certificate, pem(weak)))
+    assert (unusable.value.code, unusable.value.field) == ("CLIENT_CERTIFICATE_UNUSABLE", "/config/client_certificate")
+    assert "TOO_SMALL" in str(unusable.value.variables["why"])
+
+
+@pytest.mark.parametrize("kind", ["postgres", "redis", "kafka"])
+def test_an_authority_that_nobody_would_ask_is_refused(kind: str) -> None:
+    """Somebody who enters it means that the server is checked; `require` believes whoever answers."""
+    names = {"database": "d", "user": "u"} if kind == "postgres" else {}
+    password = {"password": "secret"} if kind == "postgres" else {}
+    for mode in ("disable", "require", "verify-full"):
+        raw = {"host": "a.example", "tls": mode, "ca_certificate": Authority().pem} | names
+        config = parse_config(KINDS[kind], raw)
+        if mode == "verify-full":
+            parse_credentials(KINDS[kind], password, config=config)
+            continue
+        with pytest.raises(ClearlineError) as refused:
+            parse_credentials(KINDS[kind], password, config=config)
+        assert [(error.pointer, error.code) for error in refused.value.errors] == [
+            ("/config/ca_certificate", "FIELD_UNKNOWN")
+        ]
 
 
 @pytest.mark.parametrize("field", ["ca_certificate", "client_certificate"])

@@ -138,7 +138,7 @@ async def test_certificates_are_believed_as_the_form_says(secured: KafkaStand, c
         ({"tls": "require", "ca_certificate": None}, None),
         ({"ca_certificate": None}, ("TLS_UNKNOWN_AUTHORITY", "tls", "/config/tls")),
         ({"host": "127.0.0.1"}, ("TLS_WRONG_HOST", "tls", "/config/host")),
-        ({"tls": "disable"}, ("PROTOCOL_MISMATCH", "authenticate", "/config/tls")),
+        ({"tls": "disable", "ca_certificate": None}, ("PROTOCOL_MISMATCH", "authenticate", "/config/tls")),
     ):
         verdict = await climbing("kafka", *secured.encrypted(**changed))
         assert (found(verdict) if verdict.failure else None) == expected, verdict.failure

@@ -14,6 +14,8 @@ from clearline.probes.private_key import signing_key
 from clearline.probes.probe import Credentials
 
 KEY = "client_key"
+VERIFYING = "verify-full"
+"""The one mode in which it matters who answers; kinds without modes always verify."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,12 @@ def tls_allowed(config: Any) -> frozenset[str]:
 
 
 def tls_conflicts(config: Any, credentials: Credentials, now: datetime | None) -> Iterator[FieldError]:
-    """What is wrong with the two together; the time, where it is known, ends a certificate."""
+    """What is wrong with certificates, key and mode together; the time, where it is known, ends a certificate."""
+    if config.ca_certificate and getattr(config, "tls", VERIFYING) != VERIFYING:
+        detail = (
+            f"Is asked only with {VERIFYING}: any other mode believes whoever answers. Choose it, or take this out."
+        )
+        yield FieldError("/config/ca_certificate", "FIELD_UNKNOWN", detail)
     if not config.client_certificate:
         return
     if getattr(config, "tls", None) == "disable":

@@ -71,7 +71,7 @@ async def _approved(broker: Broker) -> Sequence[str]:
     if not is_host(broker.host):
         raise StepFailed("UNKNOWN_HOST", why="it is no host name")
     if not 1 <= broker.port <= MAX_PORT:
-        raise StepFailed("PORT_OUT_OF_RANGE", why="it is no port")
+        raise StepFailed("PORT_OUT_OF_RANGE")
     dial = DIALLING.get()
     assert dial is not None, "brokers are dialled by the ladder"
     found = await addresses_of(canonical_host(broker.host), broker.port)

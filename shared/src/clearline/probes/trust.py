@@ -23,13 +23,16 @@ import ssl
 from functools import lru_cache
 from typing import Any
 
+from clearline.probes.faults import CLIENT_CERTIFICATE_FIELD
 from clearline.probes.identity import Identity, identity_of, present, tls_allowed, tls_conflicts, tls_required
-from clearline.probes.probe import Credentials
+from clearline.probes.probe import Credentials, StepFailed
 
 __all__ = ["authorities_digest", "context_of", "tls_allowed", "tls_conflicts", "tls_required", "trust"]
 
 TRUSTED = 32
 """Contexts kept; each private authority and each client certificate needs one."""
+DIGEST = 32
+"""128 bits. Of 64 bits, somebody finds two texts with the same digest, and the secret would follow the second."""
 
 
 def context_of(config: Any, credentials: Credentials, *, verify: bool) -> ssl.SSLContext:
@@ -47,13 +50,17 @@ def trust(*, verify: bool, authorities: str | None, identity: Identity | None = 
     """
     context = _believing(authorities) if verify else _believing_anybody()
     if identity is not None:
-        present(context, identity)
+        try:
+            present(context, identity)
+        except ssl.SSLError as error:  # a key that is too short for the system's security level, and the like
+            why = error.reason or type(error).__name__
+            raise StepFailed("CLIENT_CERTIFICATE_UNUSABLE", field=CLIENT_CERTIFICATE_FIELD, why=why) from None
     return context
 
 
 def authorities_digest(authorities: str | None) -> str:
     """Names the form's own authorities in a destination: whom we believe decides who receives the secret."""
-    return hashlib.sha256(authorities.encode()).hexdigest()[:16] if authorities else "system"
+    return hashlib.sha256(authorities.encode()).hexdigest()[:DIGEST] if authorities else "system"
 
 
 def _believing(authorities: str | None) -> ssl.SSLContext:
