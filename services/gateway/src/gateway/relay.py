@@ -8,6 +8,7 @@ A cursor (`id > last`) would lose events: ids become visible in the order of com
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -143,8 +144,8 @@ class Relay:
                 _log.error("Kafka refused an event for good; its key's later events wait behind it", id=row_id, why=why)
         if settled.delete:
             await session.connection.execute(sql("outbox_delete"), [row.id for row in settled.delete])
-            for row in settled.delete:
-                self._metrics.relayed.labels(self._label(row.outgoing.topic.name)).inc()
+            for topic, count in Counter(row.outgoing.topic.name for row in settled.delete).items():
+                self._metrics.relayed.labels(self._label(topic)).inc(count)
         before = self._stuck.topics
         self._tell_about_kafka(settled)
         self._tell_about_topics(settled, before)

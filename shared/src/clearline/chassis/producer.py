@@ -1,6 +1,7 @@
 """The one way onto the bus: idempotent, acknowledged by all replicas, never waiting longer than it says."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from clearline.chassis import lease, traced_messages
@@ -125,8 +126,9 @@ class Producer:
                 refused.add(_place(outgoing[at]))
 
     def _account(self, outgoing: Sequence[Outgoing], receipts: Sequence[Receipt]) -> None:
-        for out, receipt in zip(outgoing, receipts, strict=True):
-            self._metrics.published.labels(out.topic.name, receipt.delivery.value).inc()
+        ends = ((out.topic.name, receipt.delivery) for out, receipt in zip(outgoing, receipts, strict=True))
+        for (topic, delivery), count in Counter(ends).items():
+            self._metrics.published.labels(topic, delivery.value).inc(count)
         self._last_error = next((r.detail for r in receipts if r.delivery is not Delivery.ACKNOWLEDGED), None)
 
 
