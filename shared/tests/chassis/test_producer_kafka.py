@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from msgspec import structs
 from tests.harness.kafka import create_topic
 from tests.harness.waiting import until
 
@@ -105,5 +106,5 @@ async def test_a_broker_that_is_not_there_is_told_at_once(bus: Any, event: MakeE
     with pytest.raises(BusUnavailable):
         await producer.start()
     with pytest.raises(BusUnavailable):
-        await producer.publish(replace(event("a", 0)), bus.topic)
+        await producer.publish(structs.replace(event("a", 0)), bus.topic)
     await producer.stop(1)

@@ -4,7 +4,6 @@ from collections import Counter as Tally
 from collections.abc import Awaitable
 
 import structlog
-from prometheus_client import Histogram
 
 from clearline.chassis import correlation, traced_messages, tracing
 from clearline.chassis.clock import Clock
@@ -30,7 +29,7 @@ class Calling:
         self._control = control
         self._metrics = metrics
         self._clock = clock
-        self._seconds: dict[tuple[str, str], Histogram] = {}
+        self._seconds = metrics.handler_seconds
         self._done: Tally[str] = Tally()
 
     def call(self, received: Received) -> Awaitable[Outcome]:
@@ -62,10 +61,8 @@ class Calling:
                 _LOG.warning("a handler failed", group=self._group, exc_info=error)
             return retry
         finally:
-            place = (received.partition.topic, event.type.name if event is not None else TOMBSTONE)
-            seconds = self._seconds.get(place) or self._seconds.setdefault(
-                place, self._metrics.handler_seconds.labels(*place)
-            )
+            kind = event.type.name if event is not None else TOMBSTONE
+            seconds = self._seconds.labels(received.partition.topic, kind)
             seconds.observe(self._clock.monotonic() - began, tracing.exemplar())
 
     def is_control(self, received: Received) -> bool:

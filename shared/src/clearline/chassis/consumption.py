@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from clearline.chassis.outcome import Outcome
 from clearline.contracts.event import Event
 
@@ -16,8 +18,7 @@ class Partition:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True, gc=False):
     """An event with the place it was read from. `event` is None for a tombstone on a compacted topic."""
 
     partition: Partition

@@ -63,6 +63,7 @@ class KeyedWork:
         self._again: deque[tuple[Received, asyncio.Future[Outcome]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
+        self._hiring = False
         self._in_hand = InHand()
 
     @property
@@ -76,11 +77,20 @@ class KeyedWork:
 
     def kick(self) -> None:
         """Have as many workers as there is work for."""
-        work = len(self._again) + (0 if self._outage.on else len(self._ready))
-        while self._open and work > 0 and self._workers < self._concurrency:
+        if not self._hiring:
+            self._hire()
+
+    def _hire(self) -> None:
+        """One worker, and the next one once that one waits: handlers that never do are done by one alone."""
+        self._hiring = self._open and self._workers < self._concurrency and self._is_work
+        if self._hiring:
             self._workers += 1
-            work -= 1
             self._spawn(self._worker())
+            asyncio.get_running_loop().call_soon(self._hire)  # runs after the new worker's first step
+
+    @property
+    def _is_work(self) -> bool:
+        return bool(self._again) or (bool(self._ready) and not self._outage.on)
 
     async def close(self, limit: float) -> None:
         """Begin nothing more, give what runs `limit` seconds, cancel the rest, publish nothing afterwards."""
@@ -102,15 +112,16 @@ class KeyedWork:
                     if not waiting.done():
                         waiting.set_result(outcome)
                 elif self._ready and not self._outage.on:
-                    await self._work_on_head(*self._ready.popleft())
+                    lanes, key = self._ready.popleft()
+                    item = lanes.queues[key][0]
+                    read = item.read
+                    self._settle(lanes, key, item, read if isinstance(read, Dead) else await self._call(read))
                 else:
                     return
         finally:
             self._workers -= 1
 
-    async def _work_on_head(self, lanes: Lanes, key: LaneKey) -> None:
-        item = lanes.queues[key][0]
-        outcome = item.read if isinstance(item.read, Dead) else await self._call(item.read)
+    def _settle(self, lanes: Lanes, key: LaneKey, item: Item, outcome: Outcome) -> None:
         if isinstance(outcome, Done):
             self._done(lanes, key, item)
         elif self._open:

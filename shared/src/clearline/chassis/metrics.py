@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, disable_created_metrics
 
+from clearline.chassis.durations import Durations
 from clearline.chassis.outcome import DeadReason, Ill
 from clearline.chassis.vital_signs import Ailment
 
@@ -48,7 +49,7 @@ class Metrics:
         )
 
         # Where time goes, by event type; a batch counts once, under the type `batch`.
-        self.handler_seconds = Histogram(
+        self.handler_seconds = Durations(
             "clearline_handler_duration_seconds",
             "Time one call of a handler took.",
             ("topic", "type"),

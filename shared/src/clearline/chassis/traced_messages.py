@@ -5,7 +5,8 @@ Those conventions are still in development (1.37), so their names stand here alo
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from clearline.chassis import tracing
 from clearline.chassis.consumption import Received
