@@ -5,6 +5,7 @@ a wrong switch in the form from a server that is ill.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -12,8 +13,8 @@ from clearline.probes.handshake import open_streams, shake_hands
 from clearline.probes.probe import Climb, Evidence, Skipped, StepFailed
 from clearline.probes.trust import context_of, trust
 
-HANDSHAKE_SECONDS = 3.0
-"""A Redis without TLS hears a line that never ends, and waits: after this it is asked without."""
+PATIENCE_SECONDS = 3.0
+"""A Redis without TLS hears a line that never ends, and waits: after this it is asked without, beside the handshake."""
 LOOK_SECONDS = 1.0
 _CUT = frozenset({"SERVER_CLOSED", "CONNECTION_RESET", "TLS_NOT_SPOKEN"})
 
@@ -28,26 +29,37 @@ async def encrypt(climb: Climb, answers: Answers) -> Evidence | Skipped:
         return Skipped("encryption is switched off in the config")
     context = context_of(climb.config, climb.credentials, verify=mode == "verify-full")
     try:
-        async with asyncio.timeout(HANDSHAKE_SECONDS):
-            evidence = await shake_hands(climb, context, open_streams)
-    except TimeoutError:
-        late = StepFailed("TLS_TIMEOUT", field=climb.endpoint.host_field, seconds=HANDSHAKE_SECONDS)
-        raise await _unless_plain(late, climb, answers) from None
+        evidence = await _unless_silent(climb, context, answers)
     except StepFailed as finding:
-        if finding.code not in _CUT:
+        if finding.code not in _CUT or not await _speaks_plainly(climb, answers):
             raise
-        raise await _unless_plain(finding, climb, answers) from None
+        raise _not_spoken(climb) from None
     climb.kept["tls"] = context
     return evidence
 
 
-async def _unless_plain(finding: StepFailed, climb: Climb, answers: Answers) -> StepFailed:
+async def _unless_silent(climb: Climb, context: ssl.SSLContext, answers: Answers) -> Evidence:
+    """The handshake, which has all the time of the step; after a while without an end, a look whether TLS is spoken."""
+    shaking = asyncio.ensure_future(shake_hands(climb, context, open_streams))
+    try:
+        await asyncio.wait({shaking}, timeout=PATIENCE_SECONDS)
+        if not shaking.done() and await _speaks_plainly(climb, answers):
+            raise _not_spoken(climb)
+        return await shaking
+    finally:
+        shaking.cancel()
+        await asyncio.wait({shaking})
+
+
+async def _speaks_plainly(climb: Climb, answers: Answers) -> bool:
     with suppress(OSError, EOFError, StepFailed):
         async with asyncio.timeout(LOOK_SECONDS):
-            if await answers(climb):
-                why = "it answers without encryption"
-                return StepFailed("TLS_NOT_SPOKEN", field=climb.endpoint.tls_field, why=why)
-    return finding
+            return await answers(climb)
+    return False
+
+
+def _not_spoken(climb: Climb) -> StepFailed:
+    return StepFailed("TLS_NOT_SPOKEN", field=climb.endpoint.tls_field, why="it answers without encryption")
 
 
 @asynccontextmanager
