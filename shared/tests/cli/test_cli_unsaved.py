@@ -84,6 +84,31 @@ def test_every_connection_of_a_file_is_tested_and_one_failure_exits_1(
     assert clearline("test", "-f", str(file), "--only", "two").code == 0
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_one_of_a_file_that_is_refused_keeps_no_other_from_its_test(
+    clearline: Clearline, gateway: FakeGateway, tested: list[Any], tmp_path: Path, output: str
+) -> None:
+    assert tested
+    started = gateway.answers["POST", "/api/v1/connections:test"]
+    waiting = [problem(429, "RATE_LIMITED", "Slower.", retry_after_seconds=1)]
+
+    def some(request: httpx2.Request) -> httpx2.Response:
+        if json.loads(request.content)["config"]["host"].startswith("one"):
+            return problem(422, "VALIDATION_FAILED", "Not this address.")
+        return waiting.pop() if waiting else started(request)
+
+    gateway.answers["POST", "/api/v1/connections:test"] = some
+    (tmp_path / "two.yaml").write_text(FILE)
+    result = clearline("test", "-f", "two.yaml", "--output", output)
+    assert result.code == 1, result.err
+    if output == "json":
+        assert [one["status"] for one in result.json] == ["refused", "verified"]
+        assert result.json[0]["problem"]["code"] == "VALIDATION_FAILED"
+    else:
+        first, second = result.out.index("development/one"), result.out.index("development/two")
+        assert first < result.out.index("Not this address.") < second < result.out.index("✓ Verified")
+
+
 def test_ctrl_c_cancels(clearline: Clearline, gateway: FakeGateway, tested: list[Any]) -> None:
     tested[:] = [verification("pending", 1), KeyboardInterrupt()]
     gateway.add()

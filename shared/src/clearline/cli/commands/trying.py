@@ -12,8 +12,9 @@ from clearline.cli.commands.kinds import form_of
 from clearline.cli.commands.verifying import growing
 from clearline.cli.configuration import Forms, Given, creation, edition, required, send_asking
 from clearline.cli.document import Item
-from clearline.cli.ends import CommandError, ExitCode, WrongUseError
+from clearline.cli.ends import CommandError, ExitCode, RefusedError, WrongUseError
 from clearline.cli.lines import Line
+from clearline.cli.problem_view import error_lines, problem_body
 from clearline.cli.reading import read
 from clearline.cli.session import session
 from clearline.cli.surroundings import OutputForm
@@ -62,12 +63,26 @@ def try_values(
     if files and (name is not None or environment or kind or not given.nothing):
         raise typer.BadParameter("With -f the file says it all.", param_hint="--file")
     with session(context, output) as opened:
-        wishes = _of_files(opened, files, only or ()) if files else [_of_options(opened, name, given)]
-        tested = [_tried(opened, wish, timeout) for wish in wishes]
+        if files:
+            opened.api.wait_when_limited(opened.surroundings.sleep)
+            tested = [_tried_apart(opened, wish, timeout) for wish in _of_files(opened, files, only or ())]
+        else:
+            tested = [_tried(opened, _of_options(opened, name, given), timeout)]
         if opened.screen.wants_json:
             opened.screen.json([body for _, body in tested] if files else tested[0][1])
         codes = {code for code, _ in tested}
         raise typer.Exit(max(codes, key=(ExitCode.FINE, ExitCode.INCONCLUSIVE, ExitCode.FAILED).index))
+
+
+def _tried_apart(opened: "Session", wish: Wish, timeout: float) -> tuple[ExitCode, dict[str, Any]]:
+    """The same for one of several: what is refused is told under its name, and the others go on."""
+    try:
+        return _tried(opened, wish, timeout)
+    except RefusedError as refused:
+        if not opened.screen.wants_json:
+            for line in error_lines(refused):
+                opened.screen.line(line)
+        return ExitCode.FAILED, {"label": wish[0], "status": "refused", "problem": dict(problem_body(refused))}
 
 
 def _tried(opened: "Session", wish: Wish, timeout: float) -> tuple[ExitCode, dict[str, Any]]:
