@@ -4,7 +4,6 @@ The token server is a second place that is dialled: under the same policy, with 
 is followed, because what is sent there is the secret. The token itself is kept out of everything that is told.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from urllib.parse import quote_plus, urlencode
 
 from clearline.probes.http_exchange import Answer, fetch
 from clearline.probes.http_form import HttpConfig, dialled, place
+from clearline.probes.json_object import MAX_JSON, object_in
 from clearline.probes.probe import Climb, Evidence, StepFailed
 from clearline.probes.trust import context_of
 
-MAX_ANSWER = 64 * 1024
-"""Bytes. The largest tokens (with all groups of a user) have about 16 KiB."""
 MAX_TOKEN = 16 * 1024
 OK = 200
 TOKEN_URL, SECRET = "/config/token_url", "/credentials/client_secret"
@@ -75,9 +73,9 @@ def _request(climb: Climb, config: HttpConfig) -> tuple[dict[str, str], dict[str
 
 
 def _read(answer: Answer, climb: Climb, config: HttpConfig) -> Token:
-    if len(answer.body) > MAX_ANSWER:
-        raise StepFailed("RESPONSE_TOO_LARGE", field=TOKEN_URL, limit=MAX_ANSWER)
-    said = _object(answer.body)
+    if len(answer.body) > MAX_JSON:
+        raise StepFailed("RESPONSE_TOO_LARGE", field=TOKEN_URL, limit=MAX_JSON)
+    said = object_in(answer.body)
     if answer.status != OK:
         raise _refusal(answer, said, config)
     text, token_type = said.get("access_token"), said.get("token_type")
@@ -104,15 +102,6 @@ def _seconds(told: object) -> int | None:
     """What a token server says in seconds, as a number (RFC 6749, section 5.1) or, as some do, in digits."""
     text = str(told)
     return int(text) if type(told) in (int, str) and text.isascii() and text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    """A JSON object, or an empty one for anything else; nothing that a server sends may do more harm."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _presentable(text: str) -> bool:

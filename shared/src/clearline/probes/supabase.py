@@ -12,8 +12,9 @@ from urllib.parse import quote, urlsplit
 from clearline.contracts.verification import StepName
 from clearline.probes.handshake import open_streams, shake_hands
 from clearline.probes.http_form import destination, dialled_url, endpoint
+from clearline.probes.json_object import object_in
 from clearline.probes.probe import Climb, Evidence, Kind, Permission, Skipped, StepFailed
-from clearline.probes.supabase_answers import OK, URL, Asked, Said, object_in, refusal
+from clearline.probes.supabase_answers import OK, URL, Asked, Said, refusal
 from clearline.probes.supabase_form import (
     SupabaseConfig,
     SupabaseCredentials,

@@ -4,7 +4,6 @@ Sources: PostgREST's and Supabase's lists of error codes, and the bodies that ga
 Storage send.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,15 +51,6 @@ class Said:
         """What it says for people."""
         told = [str(self.body[key]) for key in ("error", "message", "msg", "hint") if self.body.get(key)]
         return ": ".join(told) or f"it answered {self.status}"
-
-
-def object_in(body: bytes) -> Mapping[str, Any]:
-    """The JSON object of an answer, or an empty one."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def refusal(said: Said, asked: Asked) -> StepFailed:
