@@ -79,7 +79,8 @@ def test_evidence_is_bounded_scrubbed_and_plain() -> None:
         {"a": "hunter2\r\nforged", "b": ["x"] * 100, "c": {"d": {"e": {"f": {"g": 1}}}}, "n": 1.5, "hunter2": object()}
     )
     assert evidence["a"] == f"{MASK} forged"
-    assert len(evidence["b"]) == 24
+    assert evidence["b"] == ["x"] * 23 + ["and 77 more"]
+    assert Redactor([]).evidence(["x"] * 24) == ["x"] * 24
     assert "hunter2" not in json.dumps(evidence)
     assert len(json.dumps(Redactor([]).evidence({str(n): "x" * 10_000 for n in range(1000)}))) < 20_000
 

@@ -59,7 +59,9 @@ class Redactor:
                 items = list(value.items())[:MAX_ITEMS]
                 return {self.line(str(key), 64): self.evidence(inner, depth + 1) for key, inner in items}
             case list() | tuple() if depth < MAX_DEPTH:
-                return [self.evidence(inner, depth + 1) for inner in value[:MAX_ITEMS]]
+                kept = value if len(value) <= MAX_ITEMS else value[: MAX_ITEMS - 1]
+                told = [self.evidence(inner, depth + 1) for inner in kept]
+                return told if len(kept) == len(value) else [*told, f"and {len(value) - len(kept)} more"]
             case _:
                 return self.line(str(value))
 
