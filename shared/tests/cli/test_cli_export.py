@@ -114,6 +114,13 @@ def test_names_and_environment_choose(clearline: Clearline, gateway: FakeGateway
     assert (empty.code, "No connection fits." in empty.err) == (0, True)
 
 
+def test_what_is_retired_is_not_exported(clearline: Clearline, gateway: FakeGateway) -> None:
+    gone = gateway.add(lifecycle="retired")
+    result = clearline("export", gone["id"])
+    assert (result.code, result.out) == (2, "")
+    assert "is retired" in result.err
+
+
 def test_defaults_are_left_out(clearline: Clearline, gateway: FakeGateway) -> None:
     gateway.add(
         config={"host": "db", "port": 5432, "database": "d", "user": "u", "tls": "prefer"},

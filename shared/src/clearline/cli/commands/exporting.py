@@ -7,6 +7,7 @@ import typer
 from clearline.cli import naming
 from clearline.cli.answers import Connection
 from clearline.cli.commands.options import Output
+from clearline.cli.ends import WrongUseError
 from clearline.cli.reading import read
 from clearline.cli.session import session
 from clearline.cli.surroundings import OutputForm
@@ -27,6 +28,8 @@ def export(
     with session(context, output) as opened:
         if names:
             found = {one.id: one for one in (naming.find(opened.api, name) for name in names)}
+            if gone := [one.id for one in found.values() if one.lifecycle == "retired"]:
+                raise WrongUseError(f"{gone[0]} is retired: a file would make a new connection.", "Leave it out.")
             chosen = [one for one in found.values() if environment in (None, one.environment)]
         else:
             listed = opened.api.items("/connections", environment=environment)
