@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
 )
 from tests.harness.authority import Authority
 
@@ -118,6 +119,18 @@ def test_a_certificate_of_a_version_that_there_is_not_is_refused() -> None:
         parse_config(TLS, {"host": "a.example", "ca_certificate": text})
     assert [(error.pointer, error.code) for error in refused.value.errors] == [
         ("/config/ca_certificate", "FIELD_FORMAT")
+    ]
+
+
+def test_a_certificate_whose_key_nobody_can_read_is_told_at_its_field() -> None:
+    public = x509.load_pem_x509_certificate(ISSUED.certificate.encode()).public_key()
+    point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    text = altered(ISSUED.certificate, point, b"\x04" + b"\x11" * 64)
+    config = parse_config(TLS, {"host": "a.example", "client_certificate": text})
+    with pytest.raises(ClearlineError) as refused:
+        parse_credentials(TLS, {"client_key": ISSUED.key}, config=config)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [
+        ("/config/client_certificate", "FIELD_FORMAT")
     ]
 
 

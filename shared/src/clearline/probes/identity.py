@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clearline.catalogue import FieldError
 from clearline.probes.private_key import signing_key
 from clearline.probes.probe import Credentials
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 KEY = "client_key"
 VERIFYING = "verify-full"
@@ -57,14 +60,27 @@ def tls_conflicts(config: Any, credentials: Credentials, now: datetime | None) -
     from cryptography import x509  # noqa: PLC0415 - only where a client certificate is in use
 
     certificate = x509.load_pem_x509_certificates(config.client_certificate.encode())[0]
+    if (public := _public_key(certificate)) is None:
+        detail = "Holds a key of a kind that cannot be read; take a certificate with an RSA, EC or Ed25519 key."
+        yield FieldError("/config/client_certificate", "FIELD_FORMAT", detail)
+        return
     key = signing_key(credentials.given().get(KEY, ""))
-    if key is not None and key.public_key() != certificate.public_key():
+    if key is not None and key.public_key() != public:
         detail = "Is the key of another certificate; the certificate's own, which comes first in its field, is needed."
         yield FieldError(f"/credentials/{KEY}", "CLIENT_CERTIFICATE_MISMATCH", detail)
     if now and not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         detail = f"Is valid from {begins:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC only."
         yield FieldError("/config/client_certificate", "CLIENT_CERTIFICATE_EXPIRED", detail)
+
+
+def _public_key(certificate: "x509.Certificate") -> object | None:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+
+    try:
+        return certificate.public_key()
+    except (UnsupportedAlgorithm, ValueError):
+        return None
 
 
 def present(context: ssl.SSLContext, identity: Identity) -> None:
