@@ -58,7 +58,8 @@ class Limits:
             return
         turns = self._turns.setdefault(address, asyncio.Semaphore(AT_ONCE))
         try:
-            await asyncio.wait_for(turns.acquire(), TURN_SECONDS)
+            async with asyncio.timeout(TURN_SECONDS):
+                await turns.acquire()
         except TimeoutError:
             raise ClearlineError("STORE_UNAVAILABLE", retry_after=TURN_SECONDS, why="sign-ins take long") from None
         try:
