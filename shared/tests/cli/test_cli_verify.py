@@ -43,6 +43,15 @@ def test_steps_are_printed_once_each_in_a_pipe_and_success_exits_0(clearline: Cl
     assert "\x1b" not in result.out
 
 
+def test_evidence_of_nothing_is_told_as_none(clearline: Clearline, gateway: FakeGateway) -> None:
+    """A "missing" at the end of a line that is green would read as if something were."""
+    evidence = {"granted": ["CONNECT on w"], "missing": [], "facts": {}}
+    step = {"name": "authorize", "status": "passed", "duration_ms": 1.0, "evidence": evidence}
+    gateway.add()
+    gateway.script = [_verification("verified", 0) | {"steps": [step]}]
+    assert "granted CONNECT on w, missing none, facts none\n" in clearline("verify", "warehouse", "--wait").out
+
+
 def test_a_failure_tells_code_sentence_field_steps_reference_and_detail_and_exits_1(
     clearline: Clearline, gateway: FakeGateway
 ) -> None:

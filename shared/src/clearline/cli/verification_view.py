@@ -59,6 +59,8 @@ def _evidence(evidence: dict[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     match value:
+        case list() | dict() if not value:
+            return "none"
         case list():
             return " ".join(_value(each) for each in value)
         case dict():
