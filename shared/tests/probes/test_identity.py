@@ -113,8 +113,15 @@ def altered(certificate: str, old: bytes, new: bytes) -> str:
     return ssl.DER_cert_to_PEM_cert(der.replace(old, new))
 
 
-def test_a_certificate_of_a_version_that_there_is_not_is_refused() -> None:
-    text = altered(ISSUED.certificate, b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"),  # a version that there is not
+        (b"\x0c\x18Clearline", b"\x0c\x18\xff\xfeearline"),  # a name that OpenSSL alone looks into
+    ],
+)
+def test_a_certificate_that_one_of_our_readers_cannot_read_is_refused(old: bytes, new: bytes) -> None:
+    text = altered(ISSUED.certificate, old, new)
     with pytest.raises(ClearlineError) as refused:
         parse_config(TLS, {"host": "a.example", "ca_certificate": text})
     assert [(error.pointer, error.code) for error in refused.value.errors] == [

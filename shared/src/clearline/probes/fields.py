@@ -1,5 +1,6 @@
 """The types that forms are built from: each refuses what would not be what it says, with a code of the catalogue."""
 
+import ssl
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -74,7 +75,8 @@ def _certificates(text: str) -> str:
 
     try:
         load_pem_x509_certificates(text.encode())
-    except (ValueError, InvalidVersion):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)  # both will read it
+    except (ValueError, InvalidVersion, ssl.SSLError):
         raise refuse("FIELD_FORMAT", "Is no certificate that can be read; was it cut or changed on the way?") from None
     return text
 
