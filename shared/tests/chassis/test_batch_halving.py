@@ -1,10 +1,13 @@
-"""Halves of a batch join without a gap, whatever lies between their records."""
+"""The search finds each guilty record alone, in order; what is stored joins without a gap, whatever lies between."""
 
+from collections.abc import Sequence
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clearline.chassis.consumption import Batch, Partition, Received, Span
-from clearline.chassis.halving import halves
+from clearline.chassis.halving import Search
 
 
 @st.composite
@@ -20,24 +23,56 @@ def batches(draw: st.DrawFn) -> Batch:
     return Batch(records, spans)
 
 
-@given(batches())
-def test_cut_down_to_single_records_the_spans_still_join(whole: Batch) -> None:
-    pieces, work = [], [whole]
-    while work:
-        batch = work.pop()
-        if len(batch.records) > 1:
-            first, second = halves(batch)
-            assert len(first.records) >= 1
-            assert len(second.records) >= 1
-            work += [second, first]
-        else:
-            pieces.append(batch)
-    assert [received for piece in pieces for received in piece.records] == list(whole.records)
+@given(batches(), st.data())
+def test_all_of_the_good_succeeds_in_order_and_each_guilty_record_is_found_alone(
+    whole: Batch, data: st.DataObject
+) -> None:
+    guilty = [each for each in whole.records if data.draw(st.booleans())]
+    tries = tried(whole, guilty)
+    stored = [received for batch, outcome in tries if outcome == "done" for received in batch.records]
+    assert stored == [received for received in whole.records if received not in guilty]
+    assert [each.records for each, outcome in tries if outcome == "dead"] == [[each] for each in guilty]
     reached = {partition: span.first for partition, span in whole.spans.items()}
-    for piece in pieces:
-        for received in piece.records:
-            assert piece.spans[received.partition].first <= received.offset < piece.spans[received.partition].next
-        for partition, span in piece.spans.items():
+    for batch, outcome in tries:
+        for partition, span in batch.spans.items() if outcome != "failed" else ():
             assert span.first == reached[partition]
             reached[partition] = span.next
     assert reached == {partition: span.next for partition, span in whole.spans.items()}
+
+
+@pytest.mark.parametrize(("at", "failures"), [(0, 10), (511, 2)], ids=["the first", "the last"])
+def test_what_is_known_to_fail_is_not_tried_again(at: int, failures: int) -> None:
+    """Halving alone would fail ten times, wherever the record is."""
+    place = Partition("t", 0)
+    whole = Batch([Received(place, offset, "k", None) for offset in range(512)], {place: Span(0, 512)})
+    tries = tried(whole, [whole.records[at]])
+    assert sum(outcome in {"failed", "dead"} for _, outcome in tries) == failures
+    assert sum(outcome == "done" for _, outcome in tries) <= 10
+
+
+def test_failures_that_may_be_another_s_are_not_held_against_a_record() -> None:
+    place = Partition("t", 0)
+    whole = Batch([Received(place, offset, "k", None) for offset in range(4)], {place: Span(0, 4)})
+    search = Search(whole)
+    blamed = []
+    while (batch := search.next()) is not None:
+        if len(batch.records) == 1:
+            blamed.append(search.failures)
+        else:
+            search.failed(batch)
+    assert blamed == [2, 0, 1, 0]
+
+
+def tried(whole: Batch, guilty: Sequence[Received]) -> list[tuple[Batch, str]]:
+    """Every try, with how it ended."""
+    search, tries = Search(whole), []
+    while (batch := search.next()) is not None:
+        if not any(received in guilty for received in batch.records):
+            tries.append((batch, "done"))
+            search.done()
+        elif len(batch.records) > 1:
+            tries.append((batch, "failed"))
+            search.failed(batch)
+        else:
+            tries.append((batch, "dead"))
+    return tries

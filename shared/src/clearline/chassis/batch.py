@@ -15,7 +15,7 @@ from clearline.chassis.consumption import Batch, BatchHandler, Partition, Positi
 from clearline.chassis.death_rate import TooManyDead
 from clearline.chassis.group_consumer import GroupConsumer
 from clearline.chassis.group_member import Polled
-from clearline.chassis.halving import halves
+from clearline.chassis.halving import Search
 from clearline.chassis.membership import Membership
 from clearline.chassis.outcome import Dead, Done, Ill, Outcome, Retry
 from clearline.chassis.progress import Standing
@@ -118,21 +118,20 @@ class BatchConsumer(GroupConsumer):
 
     async def _settle(self, whole: Batch) -> None:
         """Bring a batch to its end, in order, whatever part of it fails."""
-        work = [whole]
-        while work:
-            batch = work.pop()
+        search = Search(whole)
+        while (batch := search.next()) is not None:
             outcome = await self._until_it_is_not_the_world(batch)
             if isinstance(outcome, Done):
                 self._advance(batch)
+                search.done()
             elif len(batch.records) > 1:
-                first, second = halves(batch)
-                work += [second, first]
+                search.failed(batch)
             else:
-                await self._alone(batch, outcome)
+                await self._alone(batch, outcome, search.failures)
 
-    async def _alone(self, batch: Batch, outcome: Retry | Dead) -> None:
-        """The guilty record: a few tries more, then it is dead and its span is stored without it."""
-        tries = Tries(self._clock, between=ALONE, most=ALONE_TRIES)
+    async def _alone(self, batch: Batch, outcome: Retry | Dead, failures: int) -> None:
+        """The guilty record: tried again unless it failed often enough before; then its span is stored without it."""
+        tries = Tries(self._clock, between=ALONE, most=ALONE_TRIES, before=failures)
         while isinstance(outcome, Retry):
             step = tries.failed(outcome)
             if isinstance(step, Dead):

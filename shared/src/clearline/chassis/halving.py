@@ -1,6 +1,58 @@
-"""A failing batch is cut in two until the guilty record stands alone; the spans of the halves join without a gap."""
+"""The search for the guilty record of a failing batch: which pieces to try, in order; their spans join without a gap.
+
+A piece that fails is cut in two. Once its first half has succeeded, the guilt lies in the second: that one is cut again
+without being tried, which would cost a transaction to learn what is known. A record is found guilty only alone.
+"""
+
+from dataclasses import dataclass
 
 from clearline.chassis.consumption import Batch, Partition, Span
+
+
+@dataclass(slots=True)
+class _Piece:
+    batch: Batch
+    guilty: bool
+    """Known to fail as a whole, tried or not."""
+    failures: int
+    """How often something failed for what may be its fault."""
+
+
+class Search:
+    """One batch being brought to its end: ask for the `next` piece, and tell how it went, until there is none."""
+
+    def __init__(self, whole: Batch) -> None:
+        self._left = [_Piece(whole, guilty=False, failures=0)]
+        self._first_half = False
+        """Whether the piece that is out is one half of a guilty one, and the other half is the next on the pile."""
+        self.failures = 0
+        """How often something failed for what may be the fault of the piece that is out."""
+
+    def next(self) -> Batch | None:
+        """The piece to try now, in the order of the records."""
+        if not self._left:
+            return None
+        piece = self._left.pop()
+        self._first_half = False
+        while piece.guilty and len(piece.batch.records) > 1:
+            piece = self._cut(piece)
+        self.failures = piece.failures
+        return piece.batch
+
+    def done(self) -> None:
+        """The piece that is out has succeeded."""
+        if self._first_half:
+            self._left[-1].guilty, self._left[-1].failures = True, self.failures
+
+    def failed(self, batch: Batch) -> None:
+        """The piece that is out has failed; it has at least two records."""
+        self._left.append(_Piece(batch, guilty=True, failures=self.failures + 1))
+
+    def _cut(self, piece: _Piece) -> _Piece:
+        first, second = halves(piece.batch)
+        self._left.append(_Piece(second, guilty=False, failures=0))  # what it is in may have failed by the first
+        self._first_half = True
+        return _Piece(first, guilty=False, failures=piece.failures)
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:

@@ -78,5 +78,5 @@ RECORD = Backoff(first=0.5, most=12.0)
 RECORD_TRIES = 5
 ALONE = Backoff(first=0.05, most=0.2)
 ALONE_TRIES = 3
-"""For a batch's guilty record: every halving was a try of it already, and its whole batch waits meanwhile."""
+"""For a batch's guilty record, counting how often it failed among others: its whole batch waits meanwhile."""
 RECORD_SECONDS = 30.0

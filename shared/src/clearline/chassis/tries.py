@@ -8,14 +8,14 @@ from clearline.chassis.retry import RECORD, RECORD_SECONDS, RECORD_TRIES, WORLD,
 
 
 class Tries:
-    """The tries of one record or batch. Tries during an outage do not count against the record."""
+    """The tries of one record or batch, `before` of them made already. Those during an outage do not count."""
 
-    def __init__(self, clock: Clock, *, between: Backoff = RECORD, most: int = RECORD_TRIES) -> None:
+    def __init__(self, clock: Clock, *, between: Backoff = RECORD, most: int = RECORD_TRIES, before: int = 0) -> None:
         self._clock = clock
         self._between = between
         self._most = most
         self._began = clock.monotonic()
-        self._record = 0
+        self._record = before
         self._world = 0
 
     def failed(self, retry: Retry) -> Dead | float:
