@@ -35,6 +35,7 @@ class _Newest:
     """Keeps as many letters as wanted, and one of each: a letter is written twice when its consumer was killed."""
 
     limit: int
+    matching: int = 0
     seen: set[str] = field(default_factory=set)
     heap: list[tuple[float, int, int, DeadLetter]] = field(default_factory=list)
 
@@ -42,6 +43,7 @@ class _Newest:
         if letter.id and letter.id in self.seen:
             return
         self.seen.add(letter.id)
+        self.matching += 1
         entry = (letter.written_at.timestamp(), letter.place.number, letter.offset, letter)
         if len(self.heap) < self.limit:
             heappush(self.heap, entry)
@@ -76,7 +78,7 @@ class DeadLetterOffice:
                             replayed[note.id] = note
                         case letter if wanted(letter):
                             newest.take(letter)
-        return Found([entry[-1] for entry in sorted(newest.heap)], len(newest.seen), replayed)
+        return Found([entry[-1] for entry in sorted(newest.heap)], newest.matching, replayed)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Scan]:

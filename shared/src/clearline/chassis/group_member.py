@@ -23,8 +23,9 @@ POLL_MS = 200
 ASK_SECONDS = 10.0
 REBALANCE_TIMEOUT_MS = 30_000
 """At least hand-over (5 s) + last commit (5 s) + 10 s: a longer drain than this makes members evict each other."""
-MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1000
-"""A batch that waits for its database does not poll; whether we move is told by readiness, not by leaving the group."""
+MAX_POLL_INTERVAL_MS = 365 * 24 * 60 * 60 * 1000
+"""Never: a batch that waits for its database does not poll, and a halted member that left on its own would have another
+one empty its partitions into the dead letters. Whether we move is told by readiness."""
 
 Handover = Callable[[], Awaitable[None]]
 

@@ -64,16 +64,20 @@ class Scan:
                 yield {partition: records for partition, records in batch.items() if records}
 
     async def one(self, partition: Partition, offset: int) -> Record | None:
-        """The record at one place, or None where retention has taken it."""
+        """The record at one place, or None where retention has taken it. Raises `ScanStuck`."""
         tp = _tp(partition)
-        self._consumer.pause(*self._consumer.assignment())
-        self._consumer.resume(tp)
-        self._consumer.seek(tp, offset)
         try:
             async with asyncio.timeout(ASK_SECONDS):
+                beginnings = await self._consumer.beginning_offsets([tp])
+                if not beginnings[tp] <= offset < self.ends[partition]:
+                    return None  # asked for, it would be waited for: on an emptied partition nothing comes instead
+                self._consumer.pause(*self._consumer.assignment())
+                self._consumer.resume(tp)
+                self._consumer.seek(tp, offset)
                 record: Record = await self._consumer.getone(tp)
         except TimeoutError:
-            return None
+            place = f"{partition.topic} {partition.number} at {offset}"
+            raise ScanStuck(f"no record for {ASK_SECONDS:.0f} s although there is one: {place}") from None
         return record if record.offset == offset else None
 
 
