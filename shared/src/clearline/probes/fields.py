@@ -1,13 +1,12 @@
 """The types that forms are built from: each refuses what would not be what it says, with a code of the catalogue."""
 
-import ssl
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from clearline.probes.addresses import MAX_HOST, is_host
-from clearline.probes.private_key import MAX_RSA_BITS, signing_key
+from clearline.probes.pem import MAX_RSA_BITS, readable_certificates, signing_key
 
 MAX_PORT = 65_535
 MAX_TEXT = 255
@@ -71,13 +70,8 @@ def _certificates(text: str) -> str:
         raise refuse("SECRET_IN_PUBLIC_FIELD", "Holds a private key; give certificates only.")
     if not text.strip().startswith("-----BEGIN CERTIFICATE-----") or not _one_line_each(text):
         raise refuse("FIELD_FORMAT", "Is no PEM certificate; it begins with -----BEGIN CERTIFICATE-----.")
-    from cryptography.x509 import InvalidVersion, load_pem_x509_certificates  # noqa: PLC0415 - a form is known without it
-
-    try:
-        load_pem_x509_certificates(text.encode())
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)  # both will read it
-    except (ValueError, InvalidVersion, ssl.SSLError):
-        raise refuse("FIELD_FORMAT", "Is no certificate that can be read; was it cut or changed on the way?") from None
+    if not readable_certificates(text):
+        raise refuse("FIELD_FORMAT", "Is no certificate that can be read; was it cut or changed on the way?")
     return text
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clearline.catalogue import FieldError
-from clearline.probes.private_key import signing_key
+from clearline.probes.pem import signing_key
 from clearline.probes.probe import Credentials
 
 if TYPE_CHECKING:
