@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from services.verifier.tests.on_kafka import Bus, Start, running
 from tests.harness.waiting import until
 
 from clearline.contracts.topics import VERIFICATION_REQUESTS
 from clearline.testing.hostile_servers import answering, http_answer, serving, silent
+from verifier.service import GROUP
 
 pytestmark = pytest.mark.timeout(180)
 SECRET = "hunter2-s3cret"
@@ -49,13 +52,19 @@ async def test_requests_are_answered_cancelled_and_buried(bus: Bus, desk: Any, a
 async def test_a_killed_verifiers_requests_end_all_the_same_and_each_once(
     bus: Bus, desk: Any, ask: Any, verifier: Start
 ) -> None:
+    """R5 too: nothing is verified again that had ended and was committed before the kill."""
     first = await verifier()
     async with serving(silent) as server:
         requests = [desk.request("tcp", {"host": "127.0.0.1", "port": server.port}) for _ in range(300)]
-        for number, request in enumerate(requests):
+        before, after = requests[:150], requests[150:]
+        for request in before:
             await bus.producer.publish(ask.event(request), VERIFICATION_REQUESTS)
-            if number == 150:
-                await until(lambda: server.connections > 20, within=60)
+        await until(lambda: all(bus.ends(one.verification_id) for one in before), within=60)
+        await until(lambda: all_committed(bus.bootstrap), within=20)
+        for number, request in enumerate(after):
+            await bus.producer.publish(ask.event(request), VERIFICATION_REQUESTS)
+            if number == 50:
+                await until(lambda: server.connections > 170, within=60)
                 first.kill()
                 await first.wait()
         async with running(verifier):
@@ -63,3 +72,18 @@ async def test_a_killed_verifiers_requests_end_all_the_same_and_each_once(
     assert all(len(bus.ends(one.verification_id)) == 1 for one in requests)
     for one in requests:
         assert {body["number"] for body in bus.of(one.verification_id, "progressed")} == {0, 1}
+    assert all(len(bus.of(one.verification_id)) == 3 for one in before)
+
+
+async def all_committed(bootstrap: str) -> bool:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await admin.start()
+    await consumer.start()
+    try:
+        told = await admin.list_consumer_group_offsets(GROUP)
+        ends = await consumer.end_offsets([place for place in told if place.topic == VERIFICATION_REQUESTS.name])
+    finally:
+        await consumer.stop()
+        await admin.close()
+    return bool(ends) and all(told[place].offset == end for place, end in ends.items())
