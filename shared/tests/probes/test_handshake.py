@@ -1,5 +1,6 @@
 import asyncio
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.harness.tls_server import tls_answering
 from clearline.catalogue import ClearlineError
 from clearline.probes.forms import parse_config, parse_credentials
 from clearline.probes.registry import KINDS
+from clearline.probes.trust import trust
 from clearline.testing.hostile_servers import Listening, answering, http_answer, serving, silent
 
 OK = answering(http_answer())
@@ -164,6 +166,24 @@ def test_a_key_and_a_certificate_need_each_other(authority: Authority) -> None:
     assert parse_credentials(kind, {}, config=with_one, stored=["client_key"]).given() == {}
 
 
+@pytest.fixture(params=["as Python makes them", "as Debian's Python makes them"])
+def contexts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What Python's own contexts do at an end without a goodbye differs from build to build."""
+    made = ssl.create_default_context
+
+    def forgiving(*args: Any, **options: Any) -> ssl.SSLContext:
+        context = made(*args, **options)
+        context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+        return context
+
+    if request.param.startswith("as Debian"):
+        monkeypatch.setattr(ssl, "create_default_context", forgiving)
+    trust.cache_clear()
+    yield
+    trust.cache_clear()
+
+
+@pytest.mark.usefixtures("contexts")
 async def test_a_server_that_hangs_up_without_a_word_has_not_agreed(
     climbing: Any, authority: Authority, tmp_path: Path
 ) -> None:

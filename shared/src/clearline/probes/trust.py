@@ -34,6 +34,9 @@ TRUSTED = 32
 DIGEST = 32
 """128 bits. Of 64 bits, somebody finds two texts with the same digest, and the secret would follow the second."""
 
+SILENT_END = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+"""Some builds of Python set it (Debian 12's does): hanging up without a word would read as a proper goodbye."""
+
 
 def context_of(config: Any, credentials: Credentials, *, verify: bool) -> ssl.SSLContext:
     """The context that a form with the three TLS fields asks for."""
@@ -49,6 +52,7 @@ def trust(*, verify: bool, authorities: str | None, identity: Identity | None = 
     holds the keys that open every envelope anyway.
     """
     context = _believing(authorities) if verify else _believing_anybody()
+    context.options &= ~SILENT_END
     if identity is not None:
         try:
             present(context, identity)
