@@ -59,8 +59,9 @@ test-unit: setup ## no I/O, in seconds
 test-integration: setup ## on a real Kafka and Postgres, two files at a time
 	$(VENV)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m integration tests services shared deploy
 
+# The largest file breaks a stack of its own; beside it the others share one.
 test-e2e: setup ## the whole local stack, started, used and broken
-	$(VENV)/pytest -q -m e2e
+	$(VENV)/pytest -q -n 2 --dist loadfile tests/e2e
 
 test-browser: ## no browser tests yet: they come with the console
 	@echo "There are no browser tests yet: they come with the console."
