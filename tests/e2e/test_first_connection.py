@@ -13,7 +13,7 @@ from tests.e2e.local_checkout import Checkout
 from tests.harness.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
-VERIFIED_WITHIN = 15.0  # seconds, the command's own start included; two on an idle machine, seven were seen on a busy one
+VERIFIED_WITHIN = 15.0  # seconds, the command's own start included; two on an idle machine, seven on a busy one
 
 
 def show(running: Checkout, name: str) -> Any:
