@@ -124,6 +124,23 @@ async def test_the_audit_is_only_ever_added_to(migrated: MigratedDatabase, owner
             await owner.execute(statement)
 
 
+async def test_repairs_are_in_the_audit_of_those_who_may_see_everything(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    await owner.execute(
+        "insert into audit (principal, action, object_type, object_id, correlation_id) "
+        "values ('installation', 'read_model.rebuilt', 'read_model', 'x', 'corr-1')"
+    )
+    everything = "development,staging,production"
+    for role, environments, seen in (
+        ("clearline_admin", everything, 1),
+        ("clearline_admin", "development,production", 0),
+        ("clearline_operator", everything, 0),
+    ):
+        async with request(migrated, role, environments) as connection:
+            assert await connection.fetchval("select count(*) from audit") == seen, (role, environments)
+
+
 async def test_an_admin_hands_out_no_more_than_it_has(migrated: MigratedDatabase) -> None:
     insert = (
         "insert into tokens (id, name, hash, role, environments, created_at, created_by) "
