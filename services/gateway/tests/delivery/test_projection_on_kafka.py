@@ -113,7 +113,8 @@ async def check(bus: Bus, database: MigratedDatabase, count: int) -> None:
     async with database.connect() as owner:
         assert await owner.fetchval("select count(*) from verifications where outcome = 'verified'") == count
         assert await owner.fetchval("select count(*) from verification_steps") == 6 * count
-        notices = dict(await owner.fetch("select type, count(*) from changes group by type"))
+        rows = await owner.fetch("select type, count(*) as told from changes group by type")
+        notices = {row["type"]: row["told"] for row in rows}
         assert notices.pop("connection.verified") == count, "a notice too many or too few"
         assert sum(notices.values()) <= 6 * count, "at most one of each step; of those in one batch the last"
         positions = await owner.fetch("select partition, next_offset from positions order by partition")
