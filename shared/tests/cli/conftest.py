@@ -1,5 +1,6 @@
 """Runs commands against a gateway in memory: virtual time, no network, no files but the test's own."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,13 @@ def clearline(gateway: FakeGateway, tmp_path: Path) -> Clearline:
         stdin: str = "",
         tty: bool = False,
         answers: tuple[str, ...] = (),
-        env: dict[str, str] | None = None,
+        env: Mapping[str, str | None] | None = None,
     ) -> Result:
         out, err, elapsed = Stream(tty=tty), Stream(tty=tty), [0.0]
         typed = iter(answers)
+        environ = {"CLEARLINE_URL": URL, "CLEARLINE_TOKEN": TOKEN, "TERM": "xterm"} | dict(env or {})
         surroundings = Surroundings(
-            environ={"CLEARLINE_URL": URL, "CLEARLINE_TOKEN": TOKEN, "TERM": "xterm"} | (env or {}),
+            environ={name: value for name, value in environ.items() if value is not None},
             folder=tmp_path,
             uid=tmp_path.stat().st_uid,
             stdin=Stream(stdin, tty=tty),

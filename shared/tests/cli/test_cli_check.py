@@ -78,7 +78,7 @@ def test_all_verified_ends_with_0_and_asks_no_gateway(
     url = f"http://127.0.0.1:{listening}/"
     http = f"  - {{name: web, environment: staging, kind: http, config: {{url: '{url}'}}}}\n"
     write(tmp_path, tcp("a", listening), http)
-    result = clearline("check", "-f", "c.yaml", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": ""})
+    result = clearline("check", "-f", "c.yaml", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": None})
     assert result.code == 0, result.out + result.err
     assert [line.split()[:3] for line in result.out.splitlines()[1:3]] == [
         ["development/a", "tcp", "verified"],

@@ -33,10 +33,10 @@ def test_the_file_is_found_upwards(tmp_path: Path) -> None:
 
 def test_a_file_without_a_token_leads_back_to_make_up(clearline: Clearline, tmp_path: Path) -> None:
     _write(tmp_path, "CLEARLINE_URL=http://127.0.0.1:8080\n")
-    told = clearline("connections", "list", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": ""})
+    told = clearline("connections", "list", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": None})
     assert told.code == 2
     assert "Run `make up`" in told.err
-    assert "Run `make up`" not in clearline("connections", "list", env={"CLEARLINE_TOKEN": ""}).err
+    assert "Run `make up`" not in clearline("connections", "list", env={"CLEARLINE_TOKEN": None}).err
 
 
 def test_the_environment_wins(tmp_path: Path) -> None:
@@ -44,6 +44,12 @@ def test_the_environment_wins(tmp_path: Path) -> None:
     target = find_target({"CLEARLINE_URL": "https://c.example", "CLEARLINE_TOKEN": "clt_env"}, tmp_path, ME)
     assert (target.url, target.token) == ("https://c.example", "clt_env")
     assert find_target({"CLEARLINE_TOKEN": "clt_env"}, tmp_path, ME).token == "clt_env"
+
+
+def test_an_empty_token_is_not_replaced_by_that_of_the_file(clearline: Clearline, tmp_path: Path) -> None:
+    _write(tmp_path, FILE)
+    told = clearline("connections", "list", env={"CLEARLINE_TOKEN": ""})
+    assert (told.code, "CLEARLINE_TOKEN is set but empty" in told.err) == (2, True)
 
 
 def test_a_token_of_the_file_goes_to_no_other_address(tmp_path: Path) -> None:
@@ -98,12 +104,12 @@ def test_nothing_in_the_file_is_run_or_expanded() -> None:
 
 
 def test_nothing_to_talk_to_is_told_with_what_to_do(clearline: Clearline) -> None:
-    result = clearline("connections", "list", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": ""})
+    result = clearline("connections", "list", env={"CLEARLINE_URL": "", "CLEARLINE_TOKEN": None})
     assert result.code == 2
     assert "make up" in result.err
 
 
 def test_no_token_is_told_before_a_request(clearline: Clearline, gateway: FakeGateway) -> None:
-    result = clearline("connections", "list", env={"CLEARLINE_TOKEN": ""})
+    result = clearline("connections", "list", env={"CLEARLINE_TOKEN": None})
     assert (result.code, gateway.requests) == (2, [])
     assert "CLEARLINE_TOKEN" in result.err

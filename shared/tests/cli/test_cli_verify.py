@@ -120,7 +120,7 @@ def test_json_has_a_problem_object_for_every_end_without_a_result(
 ) -> None:
     if away:
         gateway.answers["GET", "/api/v1/connections"] = _refuse_connection
-    result = clearline("connections", "list", "--output", "json", env={} if away else {"CLEARLINE_TOKEN": ""})
+    result = clearline("connections", "list", "--output", "json", env={} if away else {"CLEARLINE_TOKEN": None})
     problem = json.loads(result.err)
     assert problem["detail"] == problem["user_message"]
     assert problem["remediation"]

@@ -40,7 +40,9 @@ class _EnvFile:
 
 def find_target(environ: Mapping[str, str], folder: Path, uid: int) -> Target:
     """The target by the environment, which wins, and by the nearest `.clearline/env` from `folder` upwards."""
-    url, token = environ.get(URL) or None, environ.get(TOKEN) or None
+    if environ.get(TOKEN) == "":  # a script whose secret is missing must not act as the admin of the file
+        raise WrongUseError(f"{TOKEN} is set but empty.", f"Give it a token, or remove it: unset {TOKEN}.")
+    url, token = environ.get(URL) or None, environ.get(TOKEN)
     if url and token:
         return Target(url=_checked_url(url), token=_checked_token(token), origin="the environment")
     found = _nearest(folder, uid)
