@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from shared.tests.cli.fake_gateway import NOW, Stream
+from shared.tests.cli.fake_gateway import NOW, Clearline, Stream
 
 from clearline.cli.declared.declaration import Declared
 from clearline.cli.declared.places import FaultsError
@@ -242,6 +242,30 @@ def test_a_missing_variable_or_file_is_told_with_item_field_and_name(
     assert credentials is None
     assert (fault.subject, fault.pointer, fault.place.line) == ("staging/w", "/credentials/password", 7)
     assert told in fault.detail
+
+
+def test_the_guides_example_of_faults_is_what_the_commands_say(clearline: Clearline, tmp_path: Path) -> None:
+    guide = Path("docs/guides/config-as-code.md").read_text()
+    told = next(part for part in guide.split("```\n") if part.startswith("✕ "))
+    (tmp_path / "connections.yaml").write_text(
+        "connections:\n  - name: warehouse\n    environment: production\n    kind: postgres\n    config:\n"
+        "      {host: db.example.com, prot: 5432, database: w, user: clearline}\n"
+        "    credentials: {password: '${env:W}'}\n"
+    )
+    nowhere: dict[str, str | None] = {"CLEARLINE_URL": None, "CLEARLINE_TOKEN": None}
+    for command in ("check", "apply"):  # neither needs a gateway to say so
+        result = clearline(command, "-f", "connections.yaml", env=nowhere)
+        assert (result.code, result.err) == (2, told), command
+    dry = clearline("apply", "-f", "connections.yaml", "--dry-run", env=nowhere)
+    assert "REFERENCE_UNAVAILABLE" not in dry.err, "a dry run needs no secret"
+
+
+def test_an_unknown_field_is_told_beside_a_variable_that_is_missing_in_config(around: Surroundings) -> None:
+    text = postgres("'${env:WORD}'").replace("host: db", "hots: 1, host: '${env:NOT_THERE}'")
+    assert {(pointer, code) for _, pointer, code, _ in faults(text, around)} == {
+        ("/config/hots", "FIELD_UNKNOWN"),
+        ("/config/host", "REFERENCE_UNAVAILABLE"),
+    }
 
 
 def test_a_missing_variable_in_config_is_told_like_every_fault(around: Surroundings) -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clearline.cli.commands import options
-from clearline.cli.session import Session, session
-from clearline.cli.surroundings import OutputForm
+from clearline.cli.session import Session, offline, session
+from clearline.cli.surroundings import OutputForm, Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,11 @@ def apply(
     from clearline.cli.declared.written_out import secrets_written_out  # noqa: PLC0415
 
     wishes = Wishes(replace_credentials=replace_credentials, wait=wait, timeout=timeout)
+    surroundings: Surroundings = context.obj
+    with offline(context, output):  # what is wrong with the files is told without any gateway
+        read = read_declared(files, surroundings, secrets_needed=not (dry_run or only))
+        items = chosen(read, only or ())
     with session(context, output) as opened:
-        items = chosen(read_declared(files, opened.surroundings), only or ())
         for warning in secrets_written_out(items):
             opened.screen.note(f"Warning: {warning}")
         outcomes = _carried_out(opened, items, wishes, parallel, dry_run=dry_run)

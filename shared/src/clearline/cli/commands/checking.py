@@ -38,7 +38,7 @@ def check(
 
     surroundings: Surroundings = context.obj
     with offline(context, output) as screen:
-        items = chosen(read_declared(files, surroundings), only or ())
+        items = chosen(read_declared(files, surroundings, secrets_needed=not only), only or ())
         for warning in secrets_written_out(items):
             screen.note(f"Warning: {warning}")
         policy = checking.policy_of(allow or (), surroundings.environ)

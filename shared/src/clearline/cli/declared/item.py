@@ -59,14 +59,20 @@ def _kind(shape: Shape) -> Kind | None:
 def _config(shape: Shape, kind: Kind) -> tuple[dict[str, Any], Form | None]:
     before = len(shape.faults)
     config = shape.config(kind.config.model_json_schema())
-    if len(shape.faults) > before:  # a reference that leads nowhere: the form would judge what is not there
-        return config, None
+    unread = len(shape.faults) > before  # a reference leads nowhere: the form would judge what is not there
     try:
-        return config, parse_config(kind, config)
+        form = parse_config(kind, config)
     except ClearlineError as error:
         for one in error.errors:
-            shape.complain(one.pointer, one.code, _with_nearest(one, kind))
-    return config, None
+            if not unread or _is_unknown(one):
+                shape.complain(one.pointer, one.code, _with_nearest(one, kind))
+        return config, None
+    return config, None if unread else form
+
+
+def _is_unknown(error: FieldError) -> bool:
+    """Whatever the other fields hold: the kind has no such field."""
+    return error.code in ("FIELD_UNKNOWN", "SECRET_IN_PUBLIC_FIELD") and error.pointer.count("/") == len("//")
 
 
 def _with_nearest(error: FieldError, kind: Kind) -> str:

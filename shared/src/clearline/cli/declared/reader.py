@@ -27,16 +27,20 @@ _BESIDE = ("connections", "$schema")
 """What may stand at the top of a file, beside `x-…`, where anchors may be kept."""
 
 
-def read_declared(given: Sequence[str], surroundings: Surroundings) -> tuple[Declared, ...]:
+def read_declared(
+    given: Sequence[str], surroundings: Surroundings, *, secrets_needed: bool = True
+) -> tuple[Declared, ...]:
     """Every connection in the order of the files. Raises `FaultsError` with all that is wrong, `WrongUseError` before.
 
-    Secrets are not read: `Declared.secrets` and `credentials_of` do that. References in `config` are replaced.
+    References in `config` are replaced. Secrets are read by `Declared.secrets` and `credentials_of`; but where something
+    is wrong anyway and they are needed, those that lead nowhere are told beside it.
     """
     reading = _Reading(surroundings)
     for source in sources(given, surroundings):
         reading.read(source)
     reading.refuse_twins()
     if reading.faults:
+        reading.complain_of_unread_secrets(needed=secrets_needed)
         raise FaultsError(sorted(reading.faults, key=lambda fault: reading.order(fault.place)))
     if not reading.found:
         raise WrongUseError(
@@ -75,6 +79,7 @@ class _Reading:
     places: list[tuple[str, Place]] = field(default_factory=list)
     """`environment/name` and place of every item, sound or not."""
     files: list[str] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
 
     def read(self, source: Source) -> None:
         self.files.append(source.name)
@@ -91,6 +96,12 @@ class _Reading:
 
     def complain(self, source: Source, line: int, code: str, detail: str) -> None:
         self.faults.append(Fault(place=Place(source.name, line), code=code, detail=detail))
+
+    def complain_of_unread_secrets(self, *, needed: bool) -> None:
+        for shape in self.shapes if needed else ():
+            told = len(shape.faults)
+            shape.complain_of_unread_secrets()
+            self.faults += shape.faults[told:]
 
     def order(self, place: Place) -> tuple[int, int]:
         return self.files.index(place.file), place.line
@@ -131,6 +142,7 @@ class _Reading:
         if len(self.places) >= MAX_ITEMS:
             raise WrongUseError(f"There are more than {MAX_ITEMS} connections.", "Give fewer files at a time.")
         shape = Shape(node, source.name, References(self.surroundings.environ, source.folder))
+        self.shapes.append(shape)
         item = declared_item(shape, self.surroundings.now())
         self.faults += shape.faults
         if item is not None:

@@ -130,6 +130,13 @@ class Shape:
             for name, node in self.fields("config").items()
         }
 
+    def complain_of_unread_secrets(self) -> None:
+        """Complain of each credential whose reference leads nowhere; no value is kept."""
+        credentials = self._inner("credentials")
+        for name, node in credentials.items() if isinstance(credentials, dict) else ():
+            if isinstance(node.value, str):
+                self._expanded(node, f"/credentials/{name}")
+
     def _expanded(self, node: Node, pointer: str, *, typed: bool = False) -> Any:
         match node.value:
             case dict() as fields:
