@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from services.gateway.tests.bus import kafka_settings, producer
 from services.gateway.tests.delivery.test_projection_on_kafka import Bus, all_ended, bus_of, member, pending
@@ -100,8 +101,7 @@ async def test_an_end_that_comes_back_late_is_dated_when_it_was_told(
     bus, [verification_id] = await bus_of(kafka), await pending(owner, 1)
     asked = datetime.now(UTC) - timedelta(days=3)
     await owner.execute("update verifications set requested_at = $1", asked)
-    told = verified(verification_id)
-    object.__setattr__(told, "time", asked + timedelta(seconds=5))
+    told = structs.replace(verified(verification_id), time=asked + timedelta(seconds=5))
     publisher = producer(kafka)
     await publisher.publish(told, bus.facts)
     await publisher.stop()
