@@ -253,7 +253,7 @@ def test_the_guides_example_of_faults_is_what_the_commands_say(clearline: Clearl
         "    credentials: {password: '${env:W}'}\n"
     )
     nowhere: dict[str, str | None] = {"CLEARLINE_URL": None, "CLEARLINE_TOKEN": None}
-    for command in ("check", "apply"):  # neither needs a gateway to say so
+    for command in ("check", "apply", "test"):  # none of them needs a gateway to say so
         result = clearline(command, "-f", "connections.yaml", env=nowhere)
         assert (result.code, result.err) == (2, told), command
     dry = clearline("apply", "-f", "connections.yaml", "--dry-run", env=nowhere)

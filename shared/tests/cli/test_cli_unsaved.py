@@ -1,6 +1,9 @@
 """`clearline test`, `verify --cancel` and `connections erase`: what is sent, what is shown, how they end."""
 
 import json
+import re
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,22 @@ def tested(gateway: FakeGateway) -> list[dict[str, Any] | BaseException]:
     gateway.answers["GET", TEST] = look
     gateway.answers["DELETE", TEST] = lambda _: httpx2.Response(202, json=verification("pending", 1))
     return script
+
+
+def by_host(gateway: FakeGateway, **ends: dict[str, Any]) -> None:
+    """Each connection of `FILE` has its own test, with its own end."""
+
+    def start(request: httpx2.Request) -> httpx2.Response:
+        host = json.loads(request.content)["config"]["host"].partition(".")[0]
+        return httpx2.Response(202, json={"test_id": host, "correlation_id": f"ref-{host}"})
+
+    gateway.answers["POST", "/api/v1/connections:test"] = start
+    for host, end in ends.items():
+        gateway.answers["GET", f"/api/v1/connection-tests/{host}"] = partial(_answer, end)
+
+
+def _answer(body: dict[str, Any], _request: httpx2.Request) -> httpx2.Response:
+    return httpx2.Response(200, json=body)
 
 
 def methods(gateway: FakeGateway) -> list[str]:
@@ -71,7 +90,8 @@ def test_a_change_of_a_saved_one_uses_what_is_stored(
 def test_every_connection_of_a_file_is_tested_and_one_failure_exits_1(
     clearline: Clearline, gateway: FakeGateway, tested: list[Any], tmp_path: Path
 ) -> None:
-    tested[:] = [verification("failed", 2, failure=FAILURE), verification("verified", 3)]
+    assert tested
+    by_host(gateway, one=verification("failed", 2, failure=FAILURE), two=verification("verified", 3))
     file = tmp_path / "two.yaml"
     file.write_text(FILE)
     result = clearline("test", "-f", str(file), "--output", "json")
@@ -80,7 +100,11 @@ def test_every_connection_of_a_file_is_tested_and_one_failure_exits_1(
         ("development/one", "failed"),
         ("development/two", "verified"),
     ]
-    assert [sent["config"]["host"] for sent in gateway.sent("POST")] == ["one.example.com", "two.example.com"]
+    assert {sent["config"]["host"] for sent in gateway.sent("POST")} == {"one.example.com", "two.example.com"}
+    shown = clearline("test", "-f", str(file)).out
+    assert re.search(r"^development/one +tcp +failed +.* +authenticate +AUTH_REJECTED$", shown, re.MULTILINE), shown
+    assert f"development/one ({file}:3)" in shown
+    assert shown.endswith("✕ 1 of 2 connections not verified\n")
     assert clearline("test", "-f", str(file), "--only", "two").code == 0
 
 
@@ -105,8 +129,37 @@ def test_one_of_a_file_that_is_refused_keeps_no_other_from_its_test(
         assert [one["status"] for one in result.json] == ["refused", "verified"]
         assert result.json[0]["problem"]["code"] == "VALIDATION_FAILED"
     else:
-        first, second = result.out.index("development/one"), result.out.index("development/two")
-        assert first < result.out.index("Not this address.") < second < result.out.index("✓ Verified")
+        assert result.out.index("development/two  tcp   verified") < result.out.index("Not this address.")
+
+
+def test_several_of_a_file_are_tested_at_once(
+    clearline: Clearline, gateway: FakeGateway, tested: list[Any], tmp_path: Path
+) -> None:
+    assert tested
+    both, started = threading.Barrier(2), gateway.answers["POST", "/api/v1/connections:test"]
+
+    def together(request: httpx2.Request) -> httpx2.Response:
+        both.wait(timeout=30)  # breaks, and with it the test, unless the other comes while this one waits
+        return started(request)
+
+    gateway.answers["POST", "/api/v1/connections:test"] = together
+    (tmp_path / "two.yaml").write_text(FILE)
+    result = clearline("test", "-f", "two.yaml")
+    assert (result.code, result.out.splitlines()[-1]) == (0, "✓ 2 connections verified"), result.err
+
+
+def test_ctrl_c_ends_all_tests_of_a_file(clearline: Clearline, gateway: FakeGateway, tmp_path: Path) -> None:
+    def interrupted(_request: httpx2.Request) -> httpx2.Response:
+        raise KeyboardInterrupt
+
+    by_host(gateway, one=verification("pending", 1))
+    gateway.answers["GET", "/api/v1/connection-tests/two"] = interrupted
+    for host in ("one", "two"):
+        gateway.answers["DELETE", f"/api/v1/connection-tests/{host}"] = partial(_answer, verification("pending"))
+    (tmp_path / "two.yaml").write_text(FILE)
+    result = clearline("test", "-f", "two.yaml", "--timeout", "600")
+    assert (result.code, "cancelled; nothing was saved" in result.err) == (130, True)
+    assert {"DELETE /connection-tests/one", "DELETE /connection-tests/two"} <= set(methods(gateway))
 
 
 def test_ctrl_c_cancels(clearline: Clearline, gateway: FakeGateway, tested: list[Any]) -> None:

@@ -32,8 +32,8 @@ def read_declared(
 ) -> tuple[Declared, ...]:
     """Every connection in the order of the files. Raises `FaultsError` with all that is wrong, `WrongUseError` before.
 
-    References in `config` are replaced. Secrets are read by `Declared.secrets` and `credentials_of`; but where something
-    is wrong anyway and they are needed, those that lead nowhere are told beside it.
+    References in `config` are replaced. Secrets are read by `Declared.secrets` and `credentials_of`; but where
+    something is wrong anyway and they are needed, those that lead nowhere are told beside it.
     """
     reading = _Reading(surroundings)
     for source in sources(given, surroundings):
