@@ -30,10 +30,12 @@ class RotationDuties:
     """Duties of the clock; each call is one transaction and returns how much it did."""
 
     requests: Topic = VERIFICATION_REQUESTS
+    current_key: str | None = None
+    """What this gateway seals for: tests of unsaved values name it and store nothing."""
 
     async def note_named_keys(self, connection: Connection, now: datetime) -> int:
-        """Remember until when each key was named by something stored."""
-        noted: int = await connection.fetchval(sql("sealing_keys_note"), now)
+        """Remember until when each key was named by something stored, or might have been by a request."""
+        noted: int = await connection.fetchval(sql("sealing_keys_note"), now, self.current_key)
         return noted
 
     async def ask_for_reseals(self, connection: Connection, now: datetime) -> int:

@@ -33,7 +33,7 @@ from clearline.probes.sealing import Sealer
 from gateway.api.app import Surroundings, build, gateway_version
 from gateway.api.measured import HttpMetrics
 from gateway.api.server import HttpServer
-from gateway.clock import Timekeeper
+from gateway.clock import Duties, Timekeeper
 from gateway.commands.desk import Desk
 from gateway.commands.work import Tools
 from gateway.metrics import GatewayMetrics
@@ -42,6 +42,7 @@ from gateway.queries.ends_watch import EndsWatch
 from gateway.queries.store_watch import StoreWatch
 from gateway.read_model.pools import open_pool
 from gateway.relay import Relay
+from gateway.rotation import RotationDuties
 from gateway.security.addresses import networks
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances
@@ -90,11 +91,17 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
     unproven = UnprovenConnections(relay_pool, own_metrics, clock)
     watch, ends = StoreWatch(api_pool, clock), EndsWatch(relay_pool, clock)
     chance = random.SystemRandom().random
+    tools = _tools(settings, depth)
     timekeeper = Timekeeper(
-        pool=relay_pool, clock=clock, metrics=own_metrics, interval=settings.clock_interval, chance=chance
+        pool=relay_pool,
+        clock=clock,
+        metrics=own_metrics,
+        interval=settings.clock_interval,
+        chance=chance,
+        duties=Duties(rotation=RotationDuties(current_key=tools.sealer.key_id)),
     )
     surroundings = Surroundings(
-        desk=Desk(api_pool, _tools(settings, depth), watch.schema_is_there),
+        desk=Desk(api_pool, tools, watch.schema_is_there),
         new_id=uuid4,
         installation=settings.installation,
         catalogue=load_catalogue(metrics.count_catalogue_miss),

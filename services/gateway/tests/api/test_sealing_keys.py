@@ -17,6 +17,7 @@ async def test_keys_and_a_rotation_are_told_and_asking_twice_begins_one(stand: A
         ("k1", 1, False),
         (current, 0, True),
     ]
+    assert seen["items"][0]["last_named_at"], "a stored envelope names it now, whether or not the clock has looked"
     assert (seen["envelopes_left"], seen["rotation"]) == (1, None)
     first = await admin.post("/keys:rotate", json={"key_id": current})
     assert first.status_code == 202, first.text

@@ -217,3 +217,7 @@ async def test_the_clock_remembers_until_when_a_key_was_named(
     assert await turn(migrated, duties.note_named_keys, timedelta(minutes=4)) == 1
     rows = await owner.fetch("select key_id, last_named_at - first_named_at from sealing_keys order by key_id")
     assert [(row[0], round(row[1].total_seconds() / 60)) for row in rows] == [(OLD, 2), (NEW, 0)]
+    sealing = RotationDuties(current_key=OLD)  # a gateway that seals for it still, unsaved tests for example
+    assert await turn(migrated, sealing.note_named_keys, timedelta(minutes=6)) == 2
+    kept = "select last_named_at - first_named_at from sealing_keys where key_id = $1"
+    assert round((await owner.fetchval(kept, OLD)).total_seconds() / 60) == 6

@@ -41,9 +41,11 @@ def removable_at(row: Row, *, current: bool) -> datetime | None:
 def _key(row: Row, current_key: str, now: datetime) -> Json:
     current = row["key_id"] == current_key
     at = removable_at(row, current=current)
-    shown = ("key_id", "envelopes", "connections", "oldest_at", "last_named_at", "unreadable")
+    shown = ("key_id", "envelopes", "connections", "oldest_at", "unreadable")
+    named = now if row["envelopes"] else row["last_named_at"]  # what is stored names it at this moment
     return {
         **{name: row[name] for name in shown},
+        "last_named_at": named,
         "current": current,
         "removable": at is not None and at <= now,
         "removable_at": at,
