@@ -251,12 +251,14 @@ def imported_with(libraries: tuple[str, ...]) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_ctrl_c_ends_it_at_once_and_quietly(tmp_path: Path) -> None:
+def test_ctrl_c_ends_it_at_once_and_tells_what_had_ended(tmp_path: Path, closed: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        write(tmp_path, f"  - {{name: a, environment: development, kind: http, config: {{url: '{url}'}}}}\n")
+        item = "  - {name: %s, environment: development, kind: http, config: {url: 'http://127.0.0.1:%d/'}}\n"
+        write(tmp_path, item % ("a", closed), item % ("b", silent.getsockname()[1]), item % ("c", closed))
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*COMMAND, "check", "-f", str(tmp_path / "c.yaml")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*COMMAND, "check", "-f", str(tmp_path / "c.yaml"), "--parallel", "1", "--output", "json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         silent.settimeout(60)
         accepted, _ = silent.accept()  # the ladder is under way
@@ -264,4 +266,5 @@ def test_ctrl_c_ends_it_at_once_and_quietly(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=60)
         accepted.close()
     assert process.returncode == 130
-    assert (out, err.strip()) == (b"", b"Interrupted.")
+    assert [one["status"] for one in json.loads(out)] == ["failed", "cancelled", "cancelled"]
+    assert err.strip() == b"Interrupted."

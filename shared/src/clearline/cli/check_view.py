@@ -76,6 +76,8 @@ def junit(checked: Sequence[Checked]) -> bytes:
             word = "failure" if one.verdict.status == "failed" else "error"
             told = SubElement(case, word, type=failure.code, message=plain(failure.message))
             told.text = "\n".join(plain(line) for line in (*failure.remediation, failure.operator_detail))
+        elif one.verdict.status == "cancelled":
+            SubElement(case, "error", type="cancelled", message="The command was interrupted before this one ended.")
     return b'<?xml version="1.0" encoding="utf-8"?>\n' + tostring(suite, encoding="unicode").encode()
 
 

@@ -29,6 +29,13 @@ OWN_NETWORKS = (
 credentials (169.254.169.254 and its like) is dialled only when that very address is allowed."""
 
 
+class StoppedError(KeyboardInterrupt):
+    """The person pressed Ctrl-C. What had not ended is `cancelled`."""
+
+    def __init__(self, checked: Sequence["Checked"]) -> None:
+        self.checked = checked
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """One connection and what its ladder came to."""
@@ -75,7 +82,10 @@ def limits_of(seconds: float) -> Limits:
 
 
 def check_all(items: Sequence[Declared], policy: OutboundPolicy, limits: Limits, parallel: int) -> list[Checked]:
-    """Every item's verdict, in their order, at most `parallel` at a time. Raises `FaultsError` before it dials."""
+    """Every item's verdict, in their order, at most `parallel` at a time. Raises `FaultsError` before it dials.
+
+    Ctrl-C raises `StoppedError`, which holds what had ended by then.
+    """
     read = [credentials_of(item) for item in items]
     faults = [fault for _, found in read for fault in found]
     if faults:
@@ -83,7 +93,10 @@ def check_all(items: Sequence[Declared], policy: OutboundPolicy, limits: Limits,
     for library in {library for item in items for library in item.kind.libraries}:
         import_module(library)  # half a second for some, which no step's duration should hold
     ready = [(item, credentials) for item, (credentials, _) in zip(items, read, strict=True) if credentials is not None]
-    return run(_climb_all(ready, policy, limits, asyncio.Semaphore(parallel)))
+    checked, stopped = run(_climb_all(ready, policy, limits, asyncio.Semaphore(parallel)))
+    if stopped:
+        raise StoppedError(checked)
+    return checked
 
 
 def exit_code(checked: Sequence[Checked]) -> ExitCode:
@@ -96,7 +109,8 @@ def exit_code(checked: Sequence[Checked]) -> ExitCode:
 
 async def _climb_all(
     ready: Sequence[tuple[Declared, Credentials]], policy: OutboundPolicy, limits: Limits, turns: asyncio.Semaphore
-) -> list[Checked]:
+) -> tuple[list[Checked], bool]:
+    """What all came to, and whether somebody stopped it before."""
     catalogue, clock = load(), SystemClock()
 
     async def one(item: Declared, credentials: Credentials) -> Checked:
@@ -113,9 +127,17 @@ async def _climb_all(
             )
         return Checked(item, verdict)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item, credentials)) for item, credentials in ready]
-    return [task.result() for task in tasks]
+    tasks = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(item, credentials)) for item, credentials in ready]
+    except asyncio.CancelledError:  # Ctrl-C: the group has ended its tasks
+        return [_ended(task, item) for task, (item, _) in zip(tasks, ready, strict=True)], True
+    return [task.result() for task in tasks], False
+
+
+def _ended(task: "asyncio.Task[Checked]", item: Declared) -> Checked:
+    return Checked(item, Verdict(status="cancelled", steps=())) if task.cancelled() else task.result()
 
 
 async def _untold(_number: int, _step: Step) -> None:

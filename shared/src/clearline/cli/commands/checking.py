@@ -42,8 +42,12 @@ def check(
         for warning in secrets_written_out(items):
             screen.note(f"Warning: {warning}")
         policy = checking.policy_of(allow or (), surroundings.environ)
+        stopped = None
         with screen.quiet_progress("checking"):
-            checked = checking.check_all(items, policy, checking.limits_of(timeout), parallel)
+            try:
+                checked = checking.check_all(items, policy, checking.limits_of(timeout), parallel)
+            except checking.StoppedError as interrupted:
+                stopped, checked = interrupted, list(interrupted.checked)
         if junit is not None:
             _write(surroundings.folder / junit, check_view.junit(checked))
         if screen.wants_json:
@@ -54,6 +58,8 @@ def check(
                 screen.line(line)
         if any(one.verdict.failure and one.verdict.failure.code == "ADDRESS_FORBIDDEN" for one in checked):
             screen.note("Networks that this command may dial are named with --allow CIDR.")
+        if stopped is not None:
+            raise stopped
         raise typer.Exit(checking.exit_code(checked))
 
 
