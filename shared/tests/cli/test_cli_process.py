@@ -207,6 +207,22 @@ def test_a_fault_of_our_own_is_one_line_without_values(clearline: Clearline, mon
     assert "hunter2" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("tokens create --name x --role root", "must be one of 'viewer', 'operator', 'admin'."),
+        ("check -f x --timeout 0", "must be at least 0.1"),
+        ("check -f x --timeout soon", "must be a number."),
+        ("check -f x --parallel some", "must be a whole number."),
+        ("check -f x --parallel 257", "must be at most 256"),
+    ],
+)
+def test_what_an_option_takes_is_told_in_plain_words(clearline: Clearline, arguments: str, told: str) -> None:
+    result = clearline(*arguments.split())
+    option = arguments.split()[-2]
+    assert (result.code, result.err.splitlines()[1]) == (2, f"Invalid value for '{option}': {told}")
+
+
 def test_wrong_use_shows_the_usage_and_exits_2(clearline: Clearline) -> None:
     result = clearline("verify")
     assert result.code == 2

@@ -109,7 +109,7 @@ async def test_it_goes_to_its_topic_as_it_came_once_and_says_what_it_is(call: Ca
     assert await read_all(written, VERIFICATION_REQUESTS) == []
     assert (await call("replay", "--topic", VERIFICATION_REQUESTS.name)).code == 2, "it was sent without a yes"
     sent = await call("replay", LETTERS[0].id, "--rate", "100")
-    assert (sent.code, "1 of 1 were sent again" in sent.out) == (0, True), sent.err
+    assert (sent.code, "1 of 1 was sent again" in sent.out) == (0, True), sent.err
     [record] = await read_all(written, VERIFICATION_REQUESTS)
     assert (record.key, record.value) == (LETTERS[0].key, LETTERS[0].value)
     assert record.headers == (*LETTERS[0].headers, ("clearline-replay-of", LETTERS[0].id.encode()))

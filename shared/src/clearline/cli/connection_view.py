@@ -10,7 +10,7 @@ from clearline.cli.moments import moment
 from clearline.cli.verification_view import step_lines, verdict_lines
 
 HEADERS = ("ENVIRONMENT", "NAME", "KIND", "LIFECYCLE", "VERIFICATION", "HEALTH", "REVISION", "LAST VERIFIED")
-AUDIT_HEADERS = ("AT", "WHO", "WHAT", "OBJECT", "ENVIRONMENT", "CHANGES", "REFERENCE")
+AUDIT_HEADERS = ("AT", "WHO", "WHAT", "OBJECT", "ENVIRONMENT", "REFERENCE", "CHANGES")
 HISTORY_HEADERS = ("AT", "WHO", "WHAT", "CHANGES")
 _WIDTH = len("credentials")
 
@@ -55,7 +55,16 @@ def audit_row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     """One entry of the audit, whatever it is about."""
     at, who, what, changes = history_row(entry)
     about = f"{entry.get('object_type', '')} {entry.get('object_id', '')}"
-    return at, who, what, about, str(entry.get("environment") or ""), changes, str(entry.get("correlation_id", ""))
+    reference = str(entry.get("correlation_id", ""))
+    return (
+        at,
+        who,
+        what,
+        about,
+        str(entry.get("environment") or ""),
+        reference,
+        changes,
+    )  # the longest is last: no padding
 
 
 def history_row(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Entry point: runs one command and turns every way it can end into an exit code and words for people."""
 
 import errno
+import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -14,6 +15,14 @@ from clearline.cli.surroundings import Surroundings, of_this_process, silence
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What a file or device says that takes no more; our commands write nowhere but to their output."""
 _TOO_MANY = "Got unexpected extra argument"
+_LIBRARYS = (
+    (re.compile(r": (Value error, )?'.*' is not one of (.*)\.$", re.DOTALL), r": must be one of \2."),
+    (re.compile(r": Input should be greater than or equal to "), ": must be at least "),
+    (re.compile(r": Input should be less than or equal to "), ": must be at most "),
+    (re.compile(r": Input should be a valid integer.*", re.DOTALL), ": must be a whole number."),
+    (re.compile(r": Input should be a valid number.*", re.DOTALL), ": must be a number."),
+)
+"""What the framework says of a value, in plain words; the value itself is not repeated."""
 
 
 def main() -> None:
@@ -57,6 +66,8 @@ def _tell_wrong_use(error: typer.TyperException, err: TextIO) -> None:
     message = error.format_message()
     if message.startswith(_TOO_MANY):
         message = "There are more arguments than the command takes. If one of them was a secret, replace it."
+    for theirs, ours in _LIBRARYS:
+        message = theirs.sub(ours, message)
     where = getattr(error, "ctx", None)
     if where is not None:
         err.write(where.get_usage() + "\n")

@@ -119,7 +119,8 @@ def replay(
             return
         _confirm(context.obj, len(chosen), asked=not (yes or letter_ids))
         failed = bus.run(_replay(office, chosen, context.obj, screen, 1 / rate))
-        screen.line(f"{len(chosen) - failed} of {len(chosen)} were sent again.")
+        sent = len(chosen) - failed
+        screen.line(f"{sent} of {len(chosen)} {'was' if sent == 1 else 'were'} sent again.")
         raise typer.Exit(ExitCode.FAILED if failed else ExitCode.FINE)
 
 
