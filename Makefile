@@ -21,7 +21,7 @@ export CLEARLINE_PORT_BASE
 .PHONY: help setup up down status logs restart sealing-key reset doctor test test-unit test-integration test-e2e test-browser faults fuzz bench check verification-table
 
 help: ## this list
-	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<18}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
+	@$(PYTHON) -c 'import re; print("Clearline\n"); [print(f"  make {n:<19}{t}") for n, t in re.findall(r"^([a-z0-9-]+):.*?## (.*)", open("Makefile").read(), re.M)]'
 
 setup: ## build .venv from the lock files (every other target does it by itself)
 	@$(PYTHON) deploy/local/bootstrap.py
@@ -52,7 +52,7 @@ doctor: ## what is missing on this machine, and how to mend it
 
 test: test-unit test-integration test-e2e ## the whole promise, set-up included
 
-test-unit: setup ## no I/O, in seconds
+test-unit: setup ## what needs no server; about a minute
 	$(VENV)/pytest -q -n 2 -m "not integration and not e2e"
 
 # Each worker has servers of its own. tests/ comes first: it holds the longest files (2 minutes), which nobody should end with.
