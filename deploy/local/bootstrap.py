@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -32,6 +33,9 @@ def main() -> None:
         build_where_needed()
     except BootstrapError as error:
         sys.exit(f"Clearline cannot be set up: {error}")
+    except KeyboardInterrupt:
+        say("\nInterrupted. The next `make up` builds .venv to its end.")
+        sys.exit(130)
 
 
 def build_where_needed() -> None:
@@ -133,12 +137,22 @@ def progress() -> "list[str]":
 
 
 def run(*command: str) -> None:
-    done = subprocess.run(command, cwd=ROOT, env=environment(), check=False)  # noqa: S603 - our own commands
-    if done.returncode != 0:
+    code = in_a_group_of_its_own(command)
+    if code != 0:
         raise BootstrapError(
-            f"`{' '.join(command[:6])} …` failed with exit code {done.returncode}; its reason is above. "
+            f"`{' '.join(command[:6])} …` failed with exit code {code}; its reason is above. "
             "`make doctor` checks what is needed."
         )
+
+
+def in_a_group_of_its_own(command: "tuple[str, ...]") -> int:
+    """The exit code. Ctrl-C reaches us alone, who say it in a line; the command would show a traceback."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), start_new_session=True) as child:  # noqa: S603 - ours
+        try:
+            return child.wait()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
 
 
 def environment() -> "dict[str, str]":

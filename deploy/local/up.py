@@ -30,16 +30,22 @@ def up(places: Places, say: Say) -> None:
     _wait_for_a_stop_under_way(places)
     stack = Stack(places, Ports(ports.chosen_base(os.environ, places.base_file)))
     prepare.check_keys(places)
-    if _runs_already(stack):
+    if runs := _runs_already(stack):
         prepare.write_env(stack)
     else:
         prepare.check_folder(places)
         check_ports(stack)
         prepare.prepare(stack, say)
     given_up = _start(places)
-    wait_until_ready(places, processes(stack), given_up, say)
+    try:
+        wait_until_ready(places, processes(stack), given_up, say)
+    except KeyboardInterrupt:
+        say("\nInterrupted; the stack goes on starting. `make status` shows it, `make down` stops it.")
+        raise
     hold_token(stack)
     _tell_how_to_go_on(places, seconds_waited(), say)
+    if runs:
+        say("\nWhat ran already keeps the settings it was started with. For new ones: `make down`, then `make up`.")
 
 
 def seconds_waited() -> float:

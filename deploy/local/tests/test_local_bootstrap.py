@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,28 @@ def test_a_new_lock_is_installed_into_the_environment_that_is_there() -> None:
     older = {**wanted, "locks": "another"}
     assert older != wanted
     assert bootstrap.same_place(older, wanted)
+
+
+def test_ctrl_c_ends_what_runs_and_is_told_in_one_line() -> None:
+    code = (
+        "import sys; from deploy.local import bootstrap\n"
+        "sleep = 'import time; print(\"on\", flush=True); time.sleep(60)'\n"
+        "bootstrap.build_where_needed = lambda: bootstrap.run(sys.executable, '-c', sleep)\n"
+        "bootstrap.main()"
+    )
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", heeding + code], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as building:
+        assert building.stdout is not None
+        assert building.stdout.readline() == "on\n"
+        building.send_signal(signal.SIGINT)
+        out, err = building.communicate(timeout=30)  # ends with the child, which holds the pipe
+    assert (building.returncode, out.strip(), err) == (
+        130,
+        "Interrupted. The next `make up` builds .venv to its end.",
+        "",
+    )
 
 
 def test_pips_index_and_certificates_are_passed_to_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

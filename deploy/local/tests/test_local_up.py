@@ -121,6 +121,41 @@ def test_up_ends_as_soon_as_the_stack_is_stopped(stack: Stack) -> None:
         up.wait_until_ready(stack.places, _one_process(stack), {}, print)
 
 
+@pytest.fixture
+def starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start that touches nothing and is over at once."""
+    for name in ("_start", "hold_token", "_tell_how_to_go_on", "wait_until_ready", "check_ports"):
+        monkeypatch.setattr(up, name, lambda *_arguments, **_named: {})
+    monkeypatch.setattr(prepare, "prepare", lambda *_: None)
+    monkeypatch.setattr(prepare, "write_env", lambda *_: None)
+
+
+@pytest.mark.usefixtures("starts")
+def test_ctrl_c_while_it_starts_says_that_it_goes_on(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    said: list[str] = []
+    monkeypatch.setattr(up, "wait_until_ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        up.up(stack.places, said.append)
+    assert "goes on starting" in said[-1]
+    assert "`make down`" in said[-1]
+
+
+@pytest.mark.usefixtures("starts")
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_stack_that_ran_already_keeps_its_settings_and_says_so(
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    ran: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(up, "_runs_already", lambda _stack: ran)
+    up.up(stack.places, said.append)
+    assert ("keeps the settings" in "".join(said)) is ran
+
+
 def _one_process(stack: Stack) -> tuple[Process, ...]:
     return processes(stack)[:1]
 
