@@ -31,7 +31,7 @@ class KeyAnswer(Answer):
     connections: int
     oldest_at: datetime | None
     unreadable: int = Field(description="Connections whose credential under this key the verifier could not open.")
-    last_named_at: datetime | None = Field(description="When a stored credential was last seen under it.")
+    last_named_at: datetime | None = Field(description="When a stored credential or a request last named it.")
     removable: bool = Field(description="Nothing that is stored or on its way names it: its private half may go.")
     removable_at: datetime | None
 
