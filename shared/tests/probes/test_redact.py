@@ -1,10 +1,13 @@
 import base64
 import html
 import json
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clearline.probes.redact import MASK, Redactor
 
@@ -97,3 +100,47 @@ def test_a_secret_that_comes_up_on_the_way_is_masked_from_then_on() -> None:
     assert redactor.scrub("first second") == "[redacted] second"
     redactor.add("second")
     assert redactor.scrub("first second") == "[redacted] [redacted]"
+
+
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "repr": lambda text: repr(f"Bearer {text}"),
+    "repr beside both quotes": lambda text: repr(f"Bearer ' \" {text}"),
+    "repr of bytes": lambda text: repr(f"Bearer {text}".encode()),
+    "repr of bytes beside both quotes": lambda text: repr(f"Bearer ' \" {text}".encode()),
+    "repr of a repr": lambda text: repr(repr(f"Bearer ' \" {text}".encode())),
+    "unicode_escape": lambda text: text.encode("unicode_escape").decode(),
+    "JSON": json.dumps,
+    "JSON in JSON": lambda text: json.dumps(json.dumps(text)),
+    "URL": quote,
+    "form": quote_plus,
+    "HTML": html.escape,
+    "hex": lambda text: text.encode().hex(),
+}
+ODD = st.text(st.sampled_from("'\"\\%&<> +/=ü€😀xun0aZ;"), max_size=12)
+MARK = "Kw7Qz9Rv4Yt2Bn"
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+@given(before=ODD, after=ODD)
+@settings(max_examples=40, deadline=None)
+def test_no_secret_is_left_however_a_library_or_a_server_writes_it(written: str, before: str, after: str) -> None:
+    secret = f"{before}{MARK}{after}"
+    scrubbed = Redactor([secret]).scrub(f"«{WRITTEN[written](secret)}»")
+    left = scrubbed.removeprefix("«").removesuffix("»").replace("Bearer", "").replace(MASK, "")
+    assert set(left) <= set("b'\"\\ "), scrubbed
+
+
+@given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=20, max_size=60))
+@settings(max_examples=50, deadline=None)
+def test_no_part_of_a_secret_is_left_where_a_server_shows_a_part(secret: str) -> None:
+    for part in (secret[:18], secret[-18:]):
+        assert Redactor([secret]).scrub(f"«{part}»") == f"«{MASK}»"
+
+
+def test_looking_for_a_secret_takes_no_time_whatever_the_text_is() -> None:
+    redactor = Redactor(["\\'\"ü %" * 50, "é" * 64 + "abcd", "&amp;" * 50, "\\" * 50])
+    begun = time.process_time()
+    for text in ("\\", "'", "?", "\ufffd", "&amp;", "\\x5c", "%5c"):
+        redactor.scrub(text * (6_000 // len(text)))
+    assert time.process_time() - begun < 5

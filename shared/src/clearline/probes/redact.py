@@ -1,23 +1,18 @@
 """Takes the secrets of a climb out of everything that leaves it: servers and libraries repeat what they were sent."""
 
-import base64
-import html
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from clearline.catalogue.wording import plain
+from clearline.probes.spellings import pattern_of, spellings, standing
 
 MASK = "[redacted]"
 MAX_TEXT = 512
 MAX_ITEMS = 24
 MAX_DEPTH = 4
-SHORT = 4
-"""A secret below this length is only masked where it stands alone: `a` is in every word."""
-LONG, HEAD = 24, 12
-"""Servers cut what they repeat (Redis after 128 characters): of a secret this long its first characters tell it too."""
+PART = 12
+"""Servers cut what they repeat (Redis after 128 characters): so many characters of a secret, from anywhere, tell it."""
 
 
 class Redactor:
@@ -25,6 +20,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._known: set[str] = set()
+        self._loose: set[str] = set()
+        self._parts: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
         self._learn(secrets)
 
@@ -33,16 +30,30 @@ class Redactor:
         self._learn([secret])
 
     def _learn(self, secrets: Iterable[str]) -> None:
-        self._known |= {form for secret in secrets if secret for form in _forms(secret)}
-        longest_first = sorted(self._known, key=len, reverse=True)
-        if longest_first:
-            heads = {form[:HEAD] for form in self._known if len(form) >= LONG}
-            cut = (rf"{re.escape(head)}[^\s'\"]*" for head in sorted(heads))
-            self._pattern = re.compile("|".join([*map(_searched, longest_first), *cut]), re.IGNORECASE)
+        given = [secret for secret in secrets if secret]
+        forms = {form for secret in given for form in spellings(secret) if form}
+        self._known |= forms
+        self._loose |= {pattern for secret in given if (pattern := pattern_of(secret))}
+        self._parts |= {part for form in forms for part in _parts(_folded(form))}
+        if self._known:
+            exact = (standing(re.escape(form), form) for form in sorted(self._known, key=len, reverse=True))
+            loose = sorted(self._loose, key=len, reverse=True)
+            self._pattern = re.compile("|".join([*exact, *loose]), re.IGNORECASE)
 
     def scrub(self, text: str) -> str:
-        """The text without any of the secrets."""
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+        """The text without any of the secrets, nor a longer part of one."""
+        whole = text if self._pattern is None else self._pattern.sub(MASK, text)
+        return self._without_parts(whole)
+
+    def _without_parts(self, text: str) -> str:
+        kept, end = [], 0
+        folded = _folded(text)
+        found = (at for at, part in enumerate(_parts(folded)) if part in self._parts)
+        for at in found:
+            if at > end or not at:
+                kept += [text[end:at], MASK]
+            end = at + PART
+        return "".join([*kept, text[end:]])
 
     def line(self, text: str, max_length: int = MAX_TEXT) -> str:
         """Scrubbed first, then cut and put on one line: a cut secret would no longer be found."""
@@ -66,33 +77,10 @@ class Redactor:
                 return self.line(str(value))
 
 
-def _searched(form: str) -> str:
-    pattern = re.escape(form)
-    return pattern if len(form) >= SHORT else rf"(?<!\w){pattern}(?!\w)"
+def _parts(text: str) -> Iterator[str]:
+    return (text[at : at + PART] for at in range(len(text) - PART + 1))
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """Plain, URL-, JSON-, HTML- and Python-escaped, hex, and base64 at each of the three alignments."""
-    yield secret
-    yield quote(secret)
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield html.escape(secret)
-    yield repr(secret)[1:-1]
-    yield repr(secret.encode())[2:-1]
-    yield from (line for line in secret.splitlines()[1:-1] if len(line) > SHORT)  # of a key in PEM, each by itself
-    raw = secret.encode()
-    if len(raw) >= SHORT:
-        yield raw.hex()
-        yield from _base64_forms(raw)
-
-
-def _base64_forms(raw: bytes) -> Iterator[str]:
-    """The characters that the secret alone decides, wherever it stands in what was encoded (RFC 4648)."""
-    for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + raw).decode()
-        inner = encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
-        yield inner
-        yield inner.replace("+", "-").replace("/", "_")
+def _folded(text: str) -> str:
+    """In small letters, each where it stood."""
+    return "".join(small if len(small := character.lower()) == 1 else character for character in text)

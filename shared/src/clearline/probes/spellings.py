@@ -1,0 +1,109 @@
+"""How one secret is written in what comes back: servers and libraries quote, escape and encode what they were sent."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterator
+from html.entities import codepoint2name
+from itertools import groupby
+from urllib.parse import quote, quote_plus
+
+SHORT = 4
+"""A secret below this length is only looked for where it stands alone: `a` is in every word."""
+MANY = 512
+"""Beyond it, escapes are not looked for one by one: tokens and keys of that length need none."""
+
+_UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]")
+_LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
+_BACKSLASHES = r"(?:\\(?:x5c|u005c|134)|%(?:25)*5c|&#(?:92|x5c);|\\){0,8}+"
+"""As many as there are, up to those of a text quoted three times. Possessive: a match takes no time to fail."""
+
+
+def spellings(secret: str) -> Iterator[str]:
+    """Plain, URL-, JSON-, HTML-, SQL- and Python-escaped, hex, and base64 at each of the three alignments."""
+    raw = secret.encode()
+    yield secret
+    yield quote(secret)
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield html.escape(secret)
+    yield secret.replace("'", "''")
+    for both in ("", "'\""):  # beside both quotes, Python escapes one of them
+        yield repr(both + secret)[1 + len(both) + both.count("'") : -1]
+        yield repr(both.encode() + raw)[2 + len(both) + both.count("'") : -1]
+    yield raw.decode("latin-1")
+    yield from (line for line in secret.splitlines()[1:-1] if len(line) > SHORT)  # of a key in PEM, each by itself
+    if len(raw) >= SHORT:
+        yield raw.hex()
+        yield from _base64(raw)
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """The characters that the secret alone decides, wherever it stands in what was encoded (RFC 4648)."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw).decode()
+        inner = encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
+
+
+def pattern_of(secret: str) -> str | None:
+    """Finds a secret of which each character may be escaped in a way of its own; backslashes do not count.
+
+    None where that would find too much or nothing: a secret of backslashes only, and one that is very long.
+    """
+    if not secret.strip("\\") or len(secret) > MANY:
+        return None
+    lossy = sum(map(str.isascii, secret)) >= SHORT
+    found = (_run("".join(run), lossy=lossy and not plain) for plain, run in groupby(secret, str.isascii))
+    return standing("".join(found), secret)
+
+
+def standing(pattern: str, secret: str) -> str:
+    """The pattern; of a short secret only where it stands alone."""
+    return pattern if len(secret) >= SHORT else rf"(?<!\w)(?:{pattern})(?!\w)"
+
+
+def _run(characters: str, *, lossy: bool) -> str:
+    """Where some was lost, a question mark for each character or byte: one element for all, so that it fails fast."""
+    each = "".join(map(_written, characters))
+    return rf"(?:{each}|[?\ufffd]{{1,{len(characters.encode())}}}+)" if lossy else each
+
+
+def _written(character: str) -> str:
+    if character == "\\":
+        return _BACKSLASHES
+    if _UNESCAPED.fullmatch(character):
+        return f"{_BACKSLASHES}{character}" if character in "-.~" else re.escape(character)
+    return f"{_BACKSLASHES}(?:{'|'.join(_ways(character))})"
+
+
+def _ways(character: str) -> Iterator[str]:
+    code, raw = ord(character), character.encode()
+    yield rf"&#(?:0*{code}|x0*{code:x});"
+    if name := codepoint2name.get(code, {"'": "apos"}.get(character)):
+        yield f"&{name};"
+    yield "".join(f"%(?:25)*{byte:02x}" for byte in raw)
+    yield _escaped(f"x{byte:02x}" for byte in raw)
+    yield _escaped(f"{byte:03o}" for byte in raw)
+    yield _escaped([f"U{code:08x}"])
+    halves = character.encode("utf-16-be").hex()
+    yield _escaped(f"u{halves[at : at + 4]}" for at in range(0, len(halves), 4))
+    if code < 256:  # noqa: PLR2004 - what one byte holds
+        yield _escaped([f"x{code:02x}"])
+    if letter := _LETTERS.get(character):
+        yield _escaped([letter])
+    yield re.escape(character)
+    if character == " ":
+        yield r"\+"
+    if not character.isascii():
+        yield re.escape(raw.decode("latin-1"))
+        yield re.escape(raw.decode("ascii", "surrogateescape"))
+
+
+def _escaped(parts: Iterator[str] | list[str]) -> str:
+    """After the backslashes that the element begins with, and each further part after its own."""
+    return r"(?<=\\)" + r"\\{1,8}+".join(parts)
