@@ -271,3 +271,21 @@ def test_what_is_dialled_is_what_was_judged() -> None:
         ("http://bücher.example/", "http://xn--bcher-kva.example/"),
     ]:
         assert dialled_url(parse_config(kind, {"url": given})) == dialled  # type: ignore[arg-type]  # the kind's own
+
+
+async def test_what_a_server_repeats_as_noise_is_not_shown(climbing: Any) -> None:
+    """The client library quotes what it cannot read: the header that we sent, as Python writes bytes."""
+    secret = "Newcomer'S3cret\"Quote1"
+
+    async def echoing(reader: Any, writer: Any, _: Any) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        header = next(line for line in asked.split(b"\r\n") if line.startswith(b"Authorization"))
+        writer.write(b"HTTP/1.1 200 OK\r\n(" + header + b"\r\n\r\n")
+        await writer.drain()
+
+    for auth, field in (("bearer", "token"), ("basic", "password")):
+        async with serving(echoing) as server:
+            form = {"url": f"http://127.0.0.1:{server.port}/", "auth": auth}
+            verdict = await climbing("http", form | ({"username": "joe"} if auth == "basic" else {}), {field: secret})
+        assert verdict.failure.code == "PROTOCOL_MISMATCH"
+        assert not [part for part in ("Newcomer", "am9l", "Authorization") if part in str(verdict)]

@@ -15,6 +15,7 @@ from clearline.probes.forms import parse_config
 from clearline.probes.ladder import Limits
 from clearline.probes.redis_rights import ARGUMENTS
 from clearline.probes.registry import KINDS
+from clearline.testing.hostile_servers import serving
 
 pytestmark = pytest.mark.integration
 WRONG = "wr0ng-p4ssword"
@@ -198,3 +199,17 @@ async def test_a_client_certificate_is_presented_where_one_is_wanted(stand: Redi
     assert found(verdict) == ("TLS_CLIENT_CERTIFICATE_REQUIRED", "tls", "/config/client_certificate")
     verdict = await climbing("redis", *stand.with_certificate(Authority("another")))
     assert found(verdict) == ("TLS_CLIENT_CERTIFICATE_REFUSED", "tls", "/config/client_certificate")
+
+
+async def test_a_server_that_knows_no_auth_has_not_let_anybody_in(climbing: Any) -> None:
+    secret = "the-first-eighteen-and-the-rest"
+
+    async def without_auth(reader: Any, writer: Any, _: Any) -> None:
+        await reader.readuntil(secret.encode() + b"\r\n")
+        writer.write(f"-ERR unknown command, with args beginning with: 'AUTH' '{secret[:18]}'\r\n".encode())
+        await writer.drain()
+
+    async with serving(without_auth) as server:
+        verdict = await climbing("redis", {"host": "127.0.0.1", "port": server.port}, {"password": secret})
+    assert found(verdict) == ("AUTH_METHOD_UNSUPPORTED", "authenticate", "/credentials/password")
+    assert secret[:12] not in str(verdict)

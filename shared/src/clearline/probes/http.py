@@ -108,8 +108,9 @@ async def _headers(climb: Climb) -> dict[str, str]:
         case "none":
             return {}
         case "basic":
-            pair = f"{config.username}:{secret}".encode()  # RFC 7617
-            return {"Authorization": f"Basic {b64encode(pair).decode()}"}
+            pair = b64encode(f"{config.username}:{secret}".encode()).decode()  # RFC 7617
+            climb.hide(pair)
+            return {"Authorization": f"Basic {pair}"}
         case "bearer":
             return {"Authorization": f"Bearer {secret}"}
         case "oauth2":

@@ -12,10 +12,13 @@ from yarl import URL
 from clearline.contracts.verification import StepName
 from clearline.probes.dial import READ_BYTES
 from clearline.probes.faults import network_fault
+from clearline.probes.http_findings import TLS_ALARM
 from clearline.probes.probe import Climb, StepFailed
 
 CHUNK = 64 * 1024
 MAX_WAIT = 86_400
+_ALARM = r"b'\x15\x03"
+"""How a TLS alarm (RFC 8446, section 5.1) begins, as the client library shows what it could not read."""
 SAID = 1024
 """Bytes of an answer in which a server may say what it holds against us."""
 
@@ -81,9 +84,9 @@ def explain_client_error(error: BaseException, climb: Climb, step: StepName) -> 
         case aiohttp.ServerTimeoutError() | ConnectionError():
             return network_fault(error, endpoint, step, with_certificate=ours)
         case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
-            return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=f"{type(error).__name__}: {error}")
+            return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=type(error).__name__)
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            why = f"{type(error).__name__}: {error}"
+            why = TLS_ALARM if _ALARM in str(error) else type(error).__name__  # its text shows what was sent
             return StepFailed("PROTOCOL_MISMATCH", field=endpoint.port_field, expected="HTTP", why=why)
         case _:
             return None

@@ -25,15 +25,14 @@ _PLAIN_TO_TLS = (
     b"speaking plain HTTP to an SSL-enabled",  # Apache
 )
 _CUT = frozenset({"SERVER_CLOSED", "CONNECTION_RESET"})
-_ALARM = r"b'\x15\x03"
-"""How a TLS alarm (RFC 8446, section 5.1) begins, as the client library shows what it could not read."""
+TLS_ALARM = "it answered with an alarm of TLS"
 
 
 async def https_there(finding: StepFailed | None, climb: Climb) -> StepFailed | None:
     """After plain HTTP was cut or answered by noise: is it because TLS is spoken there? Nothing is said to find out."""
     if finding is None or urlsplit(climb.config.url).scheme != "http":
         return None
-    if _ALARM in str(finding.variables.get("why")) or (finding.code in _CUT and await speaks_tls(climb)):
+    if finding.variables.get("why") == TLS_ALARM or (finding.code in _CUT and await speaks_tls(climb)):
         return _not_plain("it speaks TLS at this port")
     return None
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from clearline.probes import implicit_tls
-from clearline.probes.probe import Climb, Evidence, Skipped
+from clearline.probes.probe import Climb, Evidence, Skipped, StepFailed
 from clearline.probes.redis_answers import demand, refusal
 from clearline.probes.redis_wire import RedisError, RedisWire, Reply, open_wire
 
@@ -36,7 +36,11 @@ async def _let_in(climb: Climb) -> tuple[RedisWire, Evidence]:
     password = climb.credentials.given().get("password")
     if password is not None:
         named = (config.user,) if config.user else ()
-        demand(await wire.ask("AUTH", *named, password), "OK", climb, permission="AUTH")
+        answer = await wire.ask("AUTH", *named, password)
+        if isinstance(answer, RedisError) and "unknown command" in answer.text.lower():  # renamed, or switched off
+            method = "signing in without AUTH"
+            raise StepFailed("AUTH_METHOD_UNSUPPORTED", field="/credentials/password", method=method)
+        demand(answer, "OK", climb, permission="AUTH")
     evidence = {"user": config.user or "default", **await _facts(wire, climb)}
     if password is not None:
         evidence["password_sent"] = "encrypted" if "tls" in climb.kept else "unencrypted"
