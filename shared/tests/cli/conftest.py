@@ -1,6 +1,7 @@
 """Runs commands against a gateway in memory: virtual time, no network, no files but the test's own."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from shared.tests.cli.declared_file import FILE, SECRET, Apply
 from shared.tests.cli.fake_gateway import NOW, TOKEN, URL, Clearline, FakeGateway, Result, Stream
 
 from clearline.cli.main import run
-from clearline.cli.surroundings import Surroundings
+from clearline.cli.surroundings import Surroundings, of_this_process
 
 
 @pytest.fixture
@@ -75,3 +76,9 @@ def apply(clearline: Clearline, file: Path) -> Apply:
         return result.code, result.json
 
     return call
+
+
+@pytest.fixture
+def around(tmp_path: Path) -> Surroundings:
+    """A process in an empty folder, with two variables."""
+    return replace(of_this_process(), environ={"PORT": "77", "WORD": "from-env"}, folder=tmp_path, now=lambda: NOW)
