@@ -196,3 +196,4 @@ async def test_a_server_that_hangs_up_without_a_word_has_not_agreed(
         good = await climbing("tls", config | {"client_certificate": ours.certificate}, {"client_key": ours.key})
     assert found(verdict)[:2] in {("SERVER_CLOSED", "tls"), ("CONNECTION_RESET", "tls")}
     assert good.status == "verified", good.failure
+    assert "verified" not in verdict.steps[2].evidence, "the certificate was not what was wrong"

@@ -103,16 +103,18 @@ def _ended(error: Exception, climb: Climb, seen: Presented) -> StepFailed:
     reason = error.reason if isinstance(error, ssl.SSLError) else None
     if reason == "SSLV3_ALERT_HANDSHAKE_FAILURE" and seen.cipher and not ours:
         finding = StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=reason)
-    finding.evidence = _evidence(seen, climb, verified=False)
+    finding.evidence = _evidence(seen, climb, verified=None)
     return finding
 
 
-def _evidence(seen: Presented, climb: Climb, *, verified: bool, verify_code: int | None = None) -> Evidence:
+def _evidence(seen: Presented, climb: Climb, *, verified: bool | None, verify_code: int | None = None) -> Evidence:
     now = climb.clock.now()
-    told: dict[str, object] = {"tls_version": seen.version, "cipher": seen.cipher, "verified": verified}
+    told: dict[str, object] = {"tls_version": seen.version, "cipher": seen.cipher}
+    if verified is not None:  # a handshake that was cut says nothing about the certificate
+        told["verified"] = verified
     if seen.chain:
         told["certificate"] = described(seen.chain[0], now)
-        told["chain"] = chain_of(seen.chain, verified=verified, verify_code=verify_code)
+        told["chain"] = chain_of(seen.chain, verified=bool(verified), verify_code=verify_code)
     if identity_of(climb.config, climb.credentials) is not None:
         told["client_certificate"] = described_pem(climb.config.client_certificate, now)
     return told
