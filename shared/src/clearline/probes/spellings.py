@@ -16,8 +16,8 @@ MANY = 512
 
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]")
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
-_BACKSLASHES = r"(?:\\(?:x5c|u005c|134)|%(?:25)*5c|&#(?:92|x5c);|\\){0,8}+"
-"""As many as there are, up to those of a text quoted three times. Possessive: a match takes no time to fail."""
+_BACKSLASHES = r"(?:\\(?:x5c|u005c|134)|%(?:25)*5c|&#(?:92|x5c);|\\){0,16}"
+"""As many as there are, up to those of a text quoted three times. Python 3.11.2 errs in possessive ones."""
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -58,7 +58,10 @@ def pattern_of(secret: str) -> str | None:
     if not secret.strip("\\") or len(secret) > MANY:
         return None
     lossy = sum(map(str.isascii, secret)) >= SHORT
-    found = (_run("".join(run), lossy=lossy and not plain) for plain, run in groupby(secret, str.isascii))
+    found = (
+        _run("".join(run), lossy=lossy and not plain)
+        for plain, run in groupby(re.sub(r"\\+", r"\\", secret), str.isascii)
+    )
     return standing("".join(found), secret)
 
 
@@ -70,7 +73,7 @@ def standing(pattern: str, secret: str) -> str:
 def _run(characters: str, *, lossy: bool) -> str:
     """Where some was lost, a question mark for each character or byte: one element for all, so that it fails fast."""
     each = "".join(map(_written, characters))
-    return rf"(?:{each}|[?\ufffd]{{1,{len(characters.encode())}}}+)" if lossy else each
+    return rf"(?:{each}|[?\ufffd]{{1,{len(characters.encode())}}})" if lossy else each
 
 
 def _written(character: str) -> str:
@@ -106,4 +109,4 @@ def _ways(character: str) -> Iterator[str]:
 
 def _escaped(parts: Iterator[str] | list[str]) -> str:
     """After the backslashes that the element begins with, and each further part after its own."""
-    return r"(?<=\\)" + r"\\{1,8}+".join(parts)
+    return r"(?<=\\)" + r"\\{1,8}".join(parts)
