@@ -110,7 +110,8 @@ def _tls_fault(error: ssl.SSLError, endpoint: Endpoint, *, with_certificate: boo
         return StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=why)
     if error.reason in _NOT_TLS:
         return StepFailed("TLS_NOT_SPOKEN", field=endpoint.tls_field, why=why)
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    hung_up = error.reason == "UNEXPECTED_EOF_WHILE_READING"  # to Python 3.11.2 an error like any other
+    if hung_up or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return StepFailed("SERVER_CLOSED", field=endpoint.port_field, why=why)
     return StepFailed("TLS_HANDSHAKE_FAILED", field=endpoint.tls_field, why=why)
 

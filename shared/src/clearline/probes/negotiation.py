@@ -87,6 +87,12 @@ class Negotiation:
             act()
         except ssl.SSLWantReadError:
             return True
+        except ssl.SSLError as error:
+            if error.reason == "UNEXPECTED_EOF_WHILE_READING" and not isinstance(error, ssl.SSLEOFError):
+                ended = ssl.SSLEOFError(*error.args)  # Python 3.11.2 does not tell it apart
+                ended.reason = error.reason
+                raise ended from error
+            raise
         finally:
             self._flush()  # also when it fails: that is our alarm, which says why
         return False
