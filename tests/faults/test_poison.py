@@ -129,7 +129,8 @@ async def test_the_good_is_handled_the_poison_kept_and_what_was_mended_replayed(
             where for where, each in writer.written.items() if each.kind == FAILING and where[0] == VERIFICATIONS.name
         ]
         await owner.execute("drop trigger poisoned on verifications")
-        assert await replayed(installation) == f"{len(failed)} of {len(failed)} were sent again."
+        verb = "was" if len(failed) == 1 else "were"
+        assert await replayed(installation) == f"{len(failed)} of {len(failed)} {verb} sent again."
         await until(lambda: all_ended(owner, poisoned[: len(failed)]), within=30, every=0.2, what="the replayed effect")
         await owner.close()
 
