@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from deploy.local import doctor, port_search, unprivileged
 from deploy.local.doctor import Verdict
+from tests.e2e.local_checkout import free_base
 
 
 class Usage(NamedTuple):
@@ -38,9 +39,9 @@ def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("CLEARLINE_PORT_BASE", str(port))
+    port = free_base()  # not one that the system lends: others of its span may go to any test's connection
+    monkeypatch.setenv("CLEARLINE_PORT_BASE", str(port))
+    with socket.create_server(("127.0.0.1", port)):
         found = doctor.free_ports()
     assert found.verdict is Verdict.MISSING
     assert str(port) in found.what
