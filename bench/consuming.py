@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from bench.measuring import Countdown, Figure, Run, compare
 from bench.servers import Servers
@@ -68,8 +69,6 @@ async def ours(servers: Servers, topic: Topic, amount: int) -> Run:
 
 async def floor(servers: Servers, topic: Topic, amount: int) -> Run:
     """`getmany`, msgspec and a commit now and then: one after the other, no errors, no hand-over."""
-    import msgspec  # noqa: PLC0415 - belongs to this peer alone
-
     decode = msgspec.json.Decoder(VerificationProgressed).decode
     loop, next_commit, left, countdown = asyncio.get_running_loop(), 0.0, amount, Countdown(amount)
     async with _consumer(servers, topic) as consumer:
