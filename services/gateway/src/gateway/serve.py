@@ -116,6 +116,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         producer=producer,
         relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
         server=HttpServer(build(surroundings), settings.http_host, settings.http_port),
+        ends=ends,
         background=(watch.run, ends.run, depth.run, unproven.run, timekeeper.run),
     )
     health.add("postgres", watch.check)
@@ -169,6 +170,7 @@ class Gateway:
     producer: Producer
     relay: Relay
     server: HttpServer
+    ends: EndsWatch
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]]
     stopping: bool = False
 
@@ -181,6 +183,7 @@ class Gateway:
         _log.info("started", http_port=self.server.port)
         await asyncio.wait({http, relay, waiting, *others}, return_when=asyncio.FIRST_COMPLETED)
         self.stopping = True
+        self.ends.let_go()
         self.server.stop()
         await _within(self.server.limit, http)
         self.relay.stop()

@@ -127,6 +127,29 @@ async def test_sigterm_finishes_what_is_under_way(migrated: MigratedDatabase, lo
         assert await serve.ended(within=15) == 0
 
 
+async def test_sigterm_keeps_nobody_waiting(migrated: MigratedDatabase, log: Path) -> None:
+    async with started(migrated, "127.0.0.1:1", log) as serve, _client(serve) as client, migrated.connect() as owner:
+        token = await serve.token(migrated)
+        await until(lambda: _ready(client, None), within=20)
+        created = (await client.post("/api/v1/connections", json=_draft("one"), headers=_bearer(token))).json()
+        wish = {**_bearer(token), "prefer": "wait=30"}
+
+        async def verify(number: int) -> httpx2.Response:
+            headers = {**wish, "idempotency-key": str(number)}
+            return await client.post(f"/api/v1/connections/{created['id']}/verify", headers=headers)
+
+        waiting = [asyncio.create_task(verify(0)), asyncio.create_task(verify(1))]
+        asked = "select count(*) = 2 from idempotency_keys"
+        await until(lambda: owner.fetchval(asked), within=20)
+        serve.terminate()
+        answers = await asyncio.gather(*waiting)
+        for answer in answers:
+            assert (answer.status_code, answer.json()["verification_id"]) == (202, created["verification"]["id"])
+            assert "verification" not in answer.json(), "nobody knows its end yet"
+            assert "preference-applied" not in answer.headers
+        assert await serve.ended(within=15) == 0
+
+
 async def test_a_taken_port_names_its_setting(log: Path) -> None:
     nobody = MigratedDatabase("none", "postgresql://nobody@127.0.0.1:1/none")
     with socket.create_server(("127.0.0.1", 0)) as taken:

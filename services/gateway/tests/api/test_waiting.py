@@ -4,14 +4,20 @@ import asyncio
 import time
 from collections import Counter
 from functools import partial
-from typing import Any
+from typing import Any, cast
+from uuid import uuid4
 
+import asyncpg
 import pytest
+from fastapi import Response
 from services.gateway.tests.api_stand import ApiStand
 from tests.harness.waiting import until
 
 from clearline.catalogue import ClearlineError
+from clearline.chassis.clock import SystemClock
+from gateway.api.prefer import Wish
 from gateway.commands.desk import Desk
+from gateway.queries.ends_watch import EndsWatch
 
 pytestmark = pytest.mark.integration
 WAITERS = 200
@@ -102,3 +108,19 @@ async def test_what_was_taken_on_is_told_though_nobody_can_look_at_its_end(
     assert made.status_code == 201, "a token whose text nobody was told is of no use"
     assert made.json()["token"].startswith("clt_")
     assert made.json()["state"] == "valid"
+
+
+async def test_of_a_gateway_that_stops_nobody_looks_and_nobody_waits() -> None:
+    """A database that hangs must not keep the answer until the process is gone."""
+
+    async def look() -> dict[str, Any]:
+        raise AssertionError("it looked")
+
+    ends = EndsWatch(cast("asyncpg.Pool", None), SystemClock())  # nobody runs it: nothing is asked
+    wish = Wish(30, ends, asyncio.Semaphore(1))
+    waiting = [asyncio.create_task(wish.end_of(uuid4(), look, Response())) for _ in range(3)]
+    await asyncio.sleep(0)  # each has run to where it waits
+    assert not any(each.done() for each in waiting)
+    ends.let_go()
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 5) == [None] * 3
+    assert await asyncio.wait_for(wish.end_of(uuid4(), look, Response()), 5) is None, "who comes later waits no more"

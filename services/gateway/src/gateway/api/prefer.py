@@ -18,7 +18,7 @@ _WAIT = re.compile(r"(?:^|[,;]\s*)wait\s*=\s*\"?(\d{1,6})\"?\s*(?:$|[,;])", re.I
 
 
 class Ends(Protocol):
-    """Knows when a verification or test has ended, for any number of waiters."""
+    """Knows when a verification or test has ended, for any number of waiters. False: this process stops."""
 
     async def wait(self, verification_id: UUID, seconds: float) -> bool: ...
 
@@ -49,12 +49,12 @@ class Wish:
     ) -> dict[str, Any] | None:
         """What `look` shows once it is no longer pending; None if that took too long, or nobody asked to wait.
 
-        None too where the database cannot be asked then: the work was taken on, and its id is the answer.
+        None too where the database cannot be asked then, and where this process stops: the work was taken on, and its
+        id is the answer. One that stops does not even look, since a database that hangs would keep the answer.
         """
-        if not self.seconds:
+        if not self.seconds or not await self.ends.wait(verification_id, self.seconds):
             return None
         response.headers["preference-applied"] = f"wait={self.seconds}"
-        await self.ends.wait(verification_id, self.seconds)
         try:
             async with self.turns:
                 shown = await look()

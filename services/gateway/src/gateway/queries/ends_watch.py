@@ -28,19 +28,31 @@ class EndsWatch:
         self._clock = clock
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._somebody_waits = asyncio.Event()
+        self._stopping = False
 
     async def wait(self, verification_id: UUID, seconds: float) -> bool:
-        """Whether it ended within `seconds`. While PostgreSQL is away nothing is known to end."""
-        ended = asyncio.Event()
-        self._waiting[verification_id].add(ended)
+        """Wait for its end, at most so long; False when the process stops meanwhile, and nobody may wait for it.
+
+        While PostgreSQL is away nothing is known to end.
+        """
+        if self._stopping:
+            return False
+        over = asyncio.Event()
+        self._waiting[verification_id].add(over)
         self._somebody_waits.set()
         try:
-            await asyncio.wait_for(ended.wait(), seconds)
+            await asyncio.wait_for(over.wait(), seconds)
         except TimeoutError:
-            return False
+            pass
         finally:
-            self._leave(verification_id, ended)
-        return True
+            self._leave(verification_id, over)
+        return not self._stopping
+
+    def let_go(self) -> None:
+        """Keep nobody waiting from now on: their answers shall be out before the process is."""
+        self._stopping = True
+        for over in [each for waiters in self._waiting.values() for each in waiters]:
+            over.set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -51,12 +63,12 @@ class EndsWatch:
             except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _log.debug("nobody was told of ends", error=type(error).__name__)
             else:
-                for ended in [each for row in rows for each in self._waiting.get(row["id"], ())]:
-                    ended.set()
+                for over in [each for row in rows for each in self._waiting.get(row["id"], ())]:
+                    over.set()
             await self._clock.sleep(EVERY_SECONDS)
 
-    def _leave(self, verification_id: UUID, ended: asyncio.Event) -> None:
-        self._waiting[verification_id].discard(ended)
+    def _leave(self, verification_id: UUID, over: asyncio.Event) -> None:
+        self._waiting[verification_id].discard(over)
         if not self._waiting[verification_id]:
             del self._waiting[verification_id]
         if not self._waiting:
