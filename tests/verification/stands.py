@@ -98,7 +98,7 @@ async def supabase_cases(folder: Path) -> AsyncIterator[Cases]:
             "wrong TLS": (good | url(plain.port), keys),
             "wrong credentials": (good, keys | {"anon_key": jwt("anon", ref="replaced")}),
             "missing permission": (good | {"anon_tables": ["invoices"]}, keys),
-            "silent server": (good | {"url": f"http://127.0.0.1:{mute}"}, keys),
+            "silent server": (good | {"url": f"http://127.0.0.1:{mute}", "ca_certificate": None}, keys),
         }
 
 

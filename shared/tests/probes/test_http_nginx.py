@@ -61,7 +61,8 @@ class Stand:
 
     def url(self, path: str = "/health", *, scheme: str = "https", port: int = 0) -> dict[str, Any]:
         port = port or (self.server.tls_port if scheme == "https" else self.server.port)
-        return {"url": f"{scheme}://localhost:{port}{path}", "ca_certificate": self.authority.pem}
+        asked = {"url": f"{scheme}://localhost:{port}{path}"}
+        return asked | ({"ca_certificate": self.authority.pem} if scheme == "https" else {})
 
 
 @pytest.fixture(scope="module")

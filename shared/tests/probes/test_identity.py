@@ -177,6 +177,59 @@ def test_an_authority_that_nobody_would_ask_is_refused(kind: str) -> None:
         ]
 
 
+PLAIN_FORMS: list[tuple[str, dict[str, str], dict[str, str]]] = [
+    ("http", {"url": "http://a.example"}, {}),
+    ("http", {"url": "HTTP://a.example", "token_url": "https://b.example/token"}, {}),  # without OAuth2 nobody asks it
+    (
+        "http",
+        {"url": "http://a.example", "auth": "oauth2", "token_url": "http://b.example/token", "client_id": "c"},
+        {"client_secret": "s3cret"},
+    ),
+    ("supabase", {"url": "http://a.example", "keys": "anon"}, {"anon_key": "sb_publishable_1"}),
+    *(
+        (kind, {"host": "a.example", "tls": "disable"} | names, password)
+        for kind, names, password in (
+            ("postgres", {"database": "d", "user": "u"}, {"password": "s3cret"}),
+            ("redis", {}, {}),
+            ("kafka", {}, {}),
+        )
+    ),
+]
+
+
+def refused_fields(kind: str, raw: dict[str, str], credentials: dict[str, str]) -> list[tuple[str, str]]:
+    try:
+        parse_credentials(KINDS[kind], credentials, config=parse_config(KINDS[kind], raw))
+    except ClearlineError as refused:
+        return [(error.pointer, error.code) for error in refused.errors]
+    return []
+
+
+@pytest.mark.parametrize(("kind", "raw", "credentials"), PLAIN_FORMS)
+def test_no_certificate_is_taken_that_no_encryption_would_use(
+    kind: str, raw: dict[str, str], credentials: dict[str, str]
+) -> None:
+    ours = {"client_certificate": ISSUED.certificate}
+    with_key = credentials | {"client_key": ISSUED.key}
+    assert refused_fields(kind, raw, credentials) == []
+    assert refused_fields(kind, raw | ours, with_key) == [("/config/client_certificate", "FIELD_UNKNOWN")]
+    theirs = {"ca_certificate": Authority().pem}
+    assert refused_fields(kind, raw | theirs, credentials) == [("/config/ca_certificate", "FIELD_UNKNOWN")]
+
+
+@pytest.mark.parametrize("encrypted", ["url", "token_url"])
+def test_one_encrypted_place_is_enough_to_use_certificates(encrypted: str) -> None:
+    raw = {"url": "http://a.example", "auth": "oauth2", "token_url": "http://b.example/token", "client_id": "c"}
+    raw |= {"client_certificate": ISSUED.certificate, "ca_certificate": Authority().pem}
+    raw[encrypted] = raw[encrypted].replace("http:", "https:")
+    assert refused_fields("http", raw, {"client_secret": "s3cret", "client_key": ISSUED.key}) == []
+
+
+def test_every_kind_with_certificates_is_tried_without_encryption() -> None:
+    asking = {name for name, kind in KINDS.items() if "ca_certificate" in kind.config.model_fields}
+    assert asking == {kind for kind, _, _ in PLAIN_FORMS} | {"tls"}  # kind tls always encrypts
+
+
 @pytest.mark.parametrize("field", ["ca_certificate", "client_certificate"])
 def test_certificates_hold_nothing_else(field: str) -> None:
     config = {"host": "a.example"}

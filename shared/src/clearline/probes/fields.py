@@ -117,7 +117,8 @@ Certificates = Annotated[
     str,
     Field(
         title="Certificate authority",
-        description="Certificates (PEM) to trust beside the public authorities, for services with a private one.",
+        description="Certificates (PEM) to trust beside the public authorities, for services with a private one. Only"
+        " with encryption that proves the server.",
         max_length=MAX_PEM,
         json_schema_extra={**_PEM},
     ),
@@ -128,7 +129,8 @@ ClientCertificates = Annotated[
     str,
     Field(
         title="Client certificate",
-        description="Certificate (PEM) to show to a service that asks for one, followed by its chain.",
+        description="Certificate (PEM) to show to a service that asks for one, followed by its chain. Only with"
+        " encryption.",
         max_length=MAX_PEM,
         json_schema_extra={**_PEM},
     ),

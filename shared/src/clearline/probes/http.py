@@ -1,9 +1,12 @@
 """Kind `http`: an HTTP endpoint that lets us in and answers as expected. Redirects are told, never followed."""
 
 from base64 import b64encode
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from clearline.catalogue import FieldError
 from clearline.contracts.verification import StepName
 from clearline.probes.handshake import open_streams, shake_hands
 from clearline.probes.http_findings import (
@@ -19,8 +22,8 @@ from clearline.probes.http_findings import (
 )
 from clearline.probes.http_form import HttpConfig, HttpCredentials, dialled, dialled_url, endpoint, place
 from clearline.probes.http_form import destination as origin
-from clearline.probes.probe import Climb, Endpoint, Evidence, Kind, Permission, Skipped, StepFailed
-from clearline.probes.trust import authorities_digest, context_of, tls_allowed, tls_conflicts, tls_required
+from clearline.probes.probe import Climb, Credentials, Endpoint, Evidence, Kind, Permission, Skipped, StepFailed
+from clearline.probes.trust import authorities_digest, context_of, tls_allowed, tls_required, url_tls_conflicts
 
 if TYPE_CHECKING:
     from clearline.probes.http_token import Token
@@ -149,6 +152,12 @@ def further(config: HttpConfig) -> tuple[Endpoint, ...]:
     return (place(config.token_url, "/config/token_url"),) if config.token_url else ()
 
 
+def conflicts(config: HttpConfig, credentials: Credentials, now: datetime | None) -> Iterator[FieldError]:
+    """Certificates are looked at by the URL and, with OAuth2, by the token server."""
+    asked = [config.url, config.token_url] if config.auth == "oauth2" else [config.url]
+    yield from url_tls_conflicts(config, credentials, now, urls=filter(None, asked))
+
+
 def _needed(config: HttpConfig) -> frozenset[str]:
     return frozenset(filter(None, [CREDENTIALS.get(config.auth)]))
 
@@ -166,7 +175,7 @@ HTTP = Kind(
     destination=destination,
     required_credentials=lambda config: tls_required(config) | _needed(config),
     allowed_credentials=lambda config: tls_allowed(config) | _needed(config),
-    conflicts=tls_conflicts,
+    conflicts=conflicts,
     permissions=(
         Permission("request", "The method on the URL, with the credential."),
         Permission("scope", "With OAuth2: each scope that the config names."),

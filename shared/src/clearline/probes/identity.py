@@ -3,7 +3,7 @@
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 KEY = "client_key"
 VERIFYING = "verify-full"
 """The one mode in which it matters who answers; kinds without modes always verify."""
+_OVER_PLAIN_HTTP = "Is of no use with http://, which does not encrypt; write https://, or take it out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,21 @@ def tls_conflicts(config: Any, credentials: Credentials, now: datetime | None) -
     if getattr(config, "tls", None) == "disable":
         detail = "Is of no use without encryption; choose another mode, or take it out."
         yield FieldError("/config/client_certificate", "FIELD_UNKNOWN", detail)
+    yield from _identity_conflicts(config, credentials, now)
+
+
+def url_tls_conflicts(
+    config: Any, credentials: Credentials, now: datetime | None, *, urls: Iterable[str]
+) -> Iterator[FieldError]:
+    """The same of a form whose URLs say whether there is encryption: without any, certificates are never looked at."""
+    if all(url.lower().startswith("http://") for url in urls):
+        for name in ("ca_certificate", "client_certificate"):
+            if getattr(config, name):
+                yield FieldError(f"/config/{name}", "FIELD_UNKNOWN", _OVER_PLAIN_HTTP)
+    yield from tls_conflicts(config, credentials, now)
+
+
+def _identity_conflicts(config: Any, credentials: Credentials, now: datetime | None) -> Iterator[FieldError]:
     from cryptography import x509  # noqa: PLC0415 - only where a client certificate is in use
 
     certificate = x509.load_pem_x509_certificates(config.client_certificate.encode())[0]

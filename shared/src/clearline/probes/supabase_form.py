@@ -13,7 +13,7 @@ from clearline.probes.fields import Certificates, ClientCertificates, Line, Priv
 from clearline.probes.http_form import plain_url
 from clearline.probes.probe import Credentials, Form
 from clearline.probes.supabase_keys import has_expired, project_of, role_of
-from clearline.probes.trust import tls_allowed, tls_conflicts, tls_required
+from clearline.probes.trust import tls_allowed, tls_required, url_tls_conflicts
 
 HOSTED = ".supabase.co"
 KEYS = ("anon_key", "service_key")
@@ -128,7 +128,7 @@ def allowed(config: SupabaseConfig) -> frozenset[str]:
 
 def conflicts(config: SupabaseConfig, credentials: Any, now: datetime | None) -> Iterator[FieldError]:
     """Keys that were swapped, belong to another project or have expired: told before they are stored or sent."""
-    yield from tls_conflicts(config, credentials, now)
+    yield from url_tls_conflicts(config, credentials, now, urls=[config.url])
     for name, key in credentials.given().items():
         if name in KEYS and (fault := _fault_of(name, key, config, now)) is not None:
             yield fault

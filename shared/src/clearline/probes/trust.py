@@ -13,7 +13,7 @@ and composes, in its `Kind`:
 
     required_credentials=lambda config: tls_required(config) | {…its own…}
     allowed_credentials=lambda config: tls_allowed(config) | {…its own…}
-    conflicts=tls_conflicts
+    conflicts=tls_conflicts  # where a URL decides on encryption: url_tls_conflicts
 
 Its `tls` rung, and the client library after it, use `context_of(climb.config, climb.credentials, verify=…)`.
 """
@@ -24,10 +24,26 @@ from functools import lru_cache
 from typing import Any
 
 from clearline.probes.faults import CLIENT_CERTIFICATE_FIELD
-from clearline.probes.identity import Identity, identity_of, present, tls_allowed, tls_conflicts, tls_required
+from clearline.probes.identity import (
+    Identity,
+    identity_of,
+    present,
+    tls_allowed,
+    tls_conflicts,
+    tls_required,
+    url_tls_conflicts,
+)
 from clearline.probes.probe import Credentials, StepFailed
 
-__all__ = ["authorities_digest", "context_of", "tls_allowed", "tls_conflicts", "tls_required", "trust"]
+__all__ = [
+    "authorities_digest",
+    "context_of",
+    "tls_allowed",
+    "tls_conflicts",
+    "tls_required",
+    "trust",
+    "url_tls_conflicts",
+]
 
 TRUSTED = 32
 """Contexts kept; each private authority and each client certificate needs one."""
