@@ -155,6 +155,7 @@ def test_a_file_is_read_and_options_win_over_it(clearline: Clearline, gateway: F
         {
             "name": "warehouse",
             "environment": "staging",
+            "owner": None,
             "kind": "postgres",
             "config": {"host": "db", "port": 2},
             "credentials": {"password": "x"},
@@ -203,7 +204,9 @@ def test_an_edit_sends_what_was_read_changed_and_keeps_unnamed_secrets(
     assert gateway.sent("PUT") == [
         {
             "name": "warehouse",
+            "environment": "development",
             "owner": None,
+            "kind": "postgres",
             "config": {"host": "db", "port": 6000},
             "credentials": {},
             "beat": {"interval_seconds": 5, "degraded_after_ms": None},

@@ -84,7 +84,8 @@ def test_a_change_of_a_saved_one_uses_what_is_stored(
     saved = gateway.add()
     assert clearline("test", "warehouse", "--set", "port=5433").code == 0
     [sent] = gateway.sent("POST")
-    assert sent == {"id": saved["id"], "config": {"host": "db", "port": 5433}, "credentials": {}}
+    values = {"config": {"host": "db", "port": 5433}, "credentials": {}}
+    assert sent == {"id": saved["id"], "environment": "development", "kind": "postgres", **values}
 
 
 def test_every_connection_of_a_file_is_tested_and_one_failure_exits_1(

@@ -1,4 +1,4 @@
-"""What is sent when a connection is created or edited, put together from a file, options and what is there already."""
+"""The draft of a connection to create, edit or try, from a file, options and what is there already."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearline.cli.answers import Connection, Problem
 from clearline.cli.document import Item
+from clearline.cli.draft import Draft
 from clearline.cli.ends import RefusedError, WrongUseError
 from clearline.cli.secrets_given import asked, secrets_given, secrets_of_document
 from clearline.cli.surroundings import Surroundings
@@ -73,22 +74,21 @@ def required(value: str | None, option: str) -> str:
     return value
 
 
-def creation(given: Given, item: Item, forms: Forms, surroundings: Surroundings) -> dict[str, Any]:
-    """Body of POST /connections. Options win over the file."""
-    body: dict[str, Any] = {
-        "name": required(given.name or item.name, "--name"),
-        "environment": required(given.environment or item.environment, "--environment"),
-        "kind": required(given.kind or item.kind, "--kind"),
-        "config": item.config | forms.typed(given.fields),
-        "credentials": _of_document(item, given, surroundings) | forms.secrets(given.secrets, surroundings),
-    }
-    owner = given.owner or item.owner
-    beat = (item.beat or {}) | given.beat_changes
-    return body | ({"owner": owner} if owner else {}) | ({"beat": beat} if beat else {})
+def creation(given: Given, item: Item, forms: Forms, surroundings: Surroundings) -> Draft:
+    """A new connection. Options win over the file."""
+    return Draft(
+        name=given.name or item.name,
+        environment=required(given.environment or item.environment, "--environment"),
+        owner=given.owner or item.owner or None,
+        kind=required(given.kind or item.kind, "--kind"),
+        config=item.config | forms.typed(given.fields),
+        credentials=_of_document(item, given, surroundings) | forms.secrets(given.secrets, surroundings),
+        beat=(item.beat or {}) | given.beat_changes,
+    )
 
 
-def edition(given: Given, item: Item | None, current: Connection, forms: Forms, surroundings: Surroundings) -> Any:
-    """Body of PUT /connections/{id}: what is there, changed. Stored secrets that are not named stay."""
+def edition(given: Given, item: Item | None, current: Connection, forms: Forms, surroundings: Surroundings) -> Draft:
+    """What is there, changed. Stored secrets that are not named stay."""
     if item is not None:
         _refuse_other(item, current)
     check_names(given.unset, forms.config)
@@ -100,19 +100,21 @@ def edition(given: Given, item: Item | None, current: Connection, forms: Forms, 
     if beat.get("timeout_seconds", 0) > beat.get("interval_seconds", 0) and given.beat.get("timeout_seconds") is None:
         beat.pop("timeout_seconds")  # its default follows a shorter interval
     owner = given.owner if given.owner is not None else (item.owner if item else None) or current.owner
-    return {
-        "name": given.name or current.name,
-        "owner": owner or None,  # `--owner ''` takes it away
-        "config": {name: value for name, value in config.items() if name not in given.unset},
-        "credentials": credentials | dict.fromkeys(given.removed_secrets),
-        "beat": beat,
-    }
+    return Draft(
+        name=given.name or current.name,
+        environment=current.environment,
+        owner=owner or None,  # `--owner ''` takes it away
+        kind=current.kind,
+        config={name: value for name, value in config.items() if name not in given.unset},
+        credentials=credentials | dict.fromkeys(given.removed_secrets),
+        beat=beat,
+    )
 
 
-def send_asking(session: "Session", body: dict[str, Any], send: Callable[[dict[str, Any]], "Reply"]) -> "Reply":
+def send_asking(session: "Session", draft: Draft, send: Callable[[Draft], "Reply"]) -> "Reply":
     """Send; where the gateway misses secrets and a person sits there, ask for those and send once more."""
     try:
-        return send(body)
+        return send(draft)
     except RefusedError as refused:
         missing = missing_secrets(refused.problem)
         if not missing:
@@ -122,7 +124,7 @@ def send_asking(session: "Session", body: dict[str, Any], send: Callable[[dict[s
             raise
         session.screen.note(f"Clearline needs with this: {', '.join(missing)}")
         secrets = {name: asked(name, session.surroundings) for name in missing}
-    return send(body | {"credentials": body["credentials"] | secrets})
+    return send(draft.with_secrets(secrets))
 
 
 def missing_secrets(problem: Problem) -> list[str]:

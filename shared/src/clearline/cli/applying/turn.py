@@ -9,6 +9,7 @@ from clearline.cli.answers import Connection, Failure, Verification, Verificatio
 from clearline.cli.applying.difference import Action, Plan, plan
 from clearline.cli.declared.declaration import Declared
 from clearline.cli.declared.places import FaultsError
+from clearline.cli.draft import Draft
 from clearline.cli.ends import CommandError, RefusedError
 from clearline.cli.naming import find_declared
 from clearline.cli.reading import read
@@ -86,22 +87,25 @@ class Turn:
                 self._send()
 
     def _send(self) -> None:
-        outcome, api, item = self.outcome, self.session.api, self.outcome.item
-        body: dict[str, Any] = {
-            "name": item.name,
-            "environment": item.environment,
-            "owner": item.owner,
-            "kind": item.kind.name,
-            "config": dict(item.config),
-            "credentials": {name: self.secrets[name] for name in sorted(outcome.plan.sent)},
-            "beat": msgspec.to_builtins(item.beat),
-        }
+        outcome, api = self.outcome, self.session.api
+        body = self._draft().to_save()
         if outcome.connection is None:
             reply = api.post("/connections", body)
         else:
-            body["credentials"] |= dict.fromkeys(outcome.plan.removed)
             reply = api.put(f"/connections/{outcome.connection.id}", body, etag=f'"{outcome.connection.version}"')
         outcome.connection = read(Connection, reply.body)
+
+    def _draft(self) -> Draft:
+        item, planned = self.outcome.item, self.outcome.plan
+        return Draft(
+            name=item.name,
+            environment=item.environment,
+            owner=item.owner,
+            kind=item.kind.name,
+            config=item.config,
+            credentials={name: self.secrets[name] for name in sorted(planned.sent)} | dict.fromkeys(planned.removed),
+            beat=msgspec.to_builtins(item.beat),
+        )
 
     def _activate(self) -> None:
         """Let the newest revision go live as soon as it is proven; one that is not gets a new verification."""

@@ -32,10 +32,8 @@ def create(
     context: typer.Context,
     *,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Unique in its environment.")] = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", metavar="ENVIRONMENT", help="development, staging or production.")
-    ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="See: clearline kinds.")] = None,
+    environment: options.Environment = None,
+    kind: options.Kind = None,
     owner: options.Owner = None,
     fields: options.SetFields = None,
     secrets: options.Secrets = None,
@@ -62,8 +60,9 @@ def create(
     with session(context, output) as opened:
         item = read_item(_within(opened, file), name) if file else Item()
         forms = Forms.of(form_of(opened, required(kind or item.kind, "--kind")))
-        body = creation(given, item, forms, opened.surroundings)
-        reply = send_asking(opened, body, lambda complete: opened.api.post("/connections", complete))
+        required(name or item.name, "--name")
+        draft = creation(given, item, forms, opened.surroundings)
+        reply = send_asking(opened, draft, lambda complete: opened.api.post("/connections", complete.to_save()))
         _say_if_meant_active(opened, item)
         _finish(opened, reply, "is created.", timeout if wait else None)
 
@@ -75,9 +74,7 @@ def edit(
     new_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="A new name.")] = None,
     owner: options.Owner = None,
     fields: options.SetFields = None,
-    unset: Annotated[
-        list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to its default. Repeatable.")
-    ] = None,
+    unset: options.Unset = None,
     secrets: options.Secrets = None,
     removed_secrets: Annotated[
         list[str] | None, typer.Option("--remove-secret", metavar="FIELD", help="Forget it. Repeatable.")
@@ -110,9 +107,11 @@ def edit(
         before = opened.api.get(path)
         current = read(Connection, before.body)
         item = read_item(_within(opened, file), current.name) if file else None
-        body = edition(given, item, current, Forms.of(form_of(opened, current.kind)), opened.surroundings)
+        draft = edition(given, item, current, Forms.of(form_of(opened, current.kind)), opened.surroundings)
         try:
-            reply = send_asking(opened, body, lambda complete: opened.api.put(path, complete, etag=before.etag))
+            reply = send_asking(
+                opened, draft, lambda complete: opened.api.put(path, complete.to_save(), etag=before.etag)
+            )
         except RefusedError as refused:
             if refused.problem.code == "CONNECTION_CHANGED":
                 opened.screen.note("Somebody else changed it since it was read a moment ago; your edit was not saved.")

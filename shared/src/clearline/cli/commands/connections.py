@@ -12,7 +12,7 @@ from clearline.cli.connection_view import HEADERS, HISTORY_HEADERS, connection_l
 from clearline.cli.ends import WrongUseError
 from clearline.cli.plain_text import plain
 from clearline.cli.reading import read
-from clearline.cli.session import session
+from clearline.cli.session import Session, session
 from clearline.cli.surroundings import OutputForm
 
 app = typer.Typer(help="Configure connections and look at them.", no_args_is_help=True)
@@ -75,11 +75,7 @@ def retire(
         found = naming.find(opened.api, name)
         reply = opened.api.get(f"/connections/{found.id}")
         if not yes:
-            if not opened.surroundings.interactive:
-                raise WrongUseError("Retiring is for good and nobody can be asked here.", "Say so with --yes.")
-            question = f"Retire {found.label}, {found.lifecycle}, for good? Type its name to go on: "
-            if opened.surroundings.ask(plain(question)).strip() != found.name:
-                raise WrongUseError("Nothing was retired.")
+            _agree(opened, found, f"Retire {found.label}, {found.lifecycle}, for good?", "Nothing was retired.")
         answer = opened.api.delete(f"/connections/{found.id}", etag=reply.etag)
         if opened.screen.wants_json:
             opened.screen.json(answer.body)
@@ -99,11 +95,7 @@ def erase(
     with session(context, output) as opened:
         found = naming.find(opened.api, identifier)
         if not yes:
-            if not opened.surroundings.interactive:
-                raise WrongUseError("Erasing cannot be undone and nobody can be asked here.", "Say so with --yes.")
-            question = f"Erase all that {found.label} held? Type its name to go on: "
-            if opened.surroundings.ask(plain(question)).strip() != found.name:
-                raise WrongUseError("Nothing was erased.")
+            _agree(opened, found, f"Erase all that {found.label} held?", "Nothing was erased.")
         answer = opened.api.post(f"/connections/{found.id}:erase")
         if opened.screen.wants_json:
             opened.screen.json(answer.body)
@@ -125,3 +117,11 @@ def history(context: typer.Context, name: Name, *, limit: Limit = 50, output: Ou
 
 app.command()(configuring.create)
 app.command()(configuring.edit)
+
+
+def _agree(opened: Session, found: Connection, question: str, otherwise: str) -> None:
+    """Ask for the name before what cannot be undone; raises with `otherwise` where another one is typed."""
+    if not opened.surroundings.interactive:
+        raise WrongUseError("This cannot be undone and nobody can be asked here.", "Say so with --yes.")
+    if opened.surroundings.ask(plain(f"{question} Type its name to go on: ")).strip() != found.name:
+        raise WrongUseError(otherwise)

@@ -14,10 +14,15 @@ Timeout = Annotated[float, typer.Option("--timeout", min=0, max=3600, metavar="S
 DEFAULT_TIMEOUT = 90.0
 """Seconds: the ladder takes at most 60, the queue before it is short."""
 
+Environment = Annotated[
+    str | None, typer.Option("--environment", metavar="ENVIRONMENT", help="development, staging or production.")
+]
+Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="See: clearline kinds.")]
 SetFields = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="A config field, typed by the kind's form. Repeatable."),
 ]
+Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to its default. Repeatable.")]
 Secrets = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,5 +1,6 @@
 """`clearline test`: have Clearline try values that nobody has saved, step by step; Ctrl-C ends the test."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from clearline.cli.commands.trying_files import cancel, try_files
 from clearline.cli.commands.verifying import growing
 from clearline.cli.configuration import Forms, Given, creation, edition, required, send_asking
 from clearline.cli.document import Item
+from clearline.cli.draft import Draft
 from clearline.cli.ends import ExitCode, WrongUseError
 from clearline.cli.lines import Line
 from clearline.cli.reading import read
@@ -22,8 +24,14 @@ from clearline.cli.waiting import exit_code
 if TYPE_CHECKING:
     from clearline.cli.session import Session
 
-Wish = tuple[str, dict[str, Any]]
-"""What to call it on the screen, and the body of POST /connections:test."""
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is tried. `lender` is the saved connection whose stored secrets it may use."""
+
+    label: str
+    draft: Draft
+    lender: str | None = None
 
 
 def try_values(
@@ -37,14 +45,10 @@ def try_values(
         typer.Option("--file", "-f", metavar="FILE", help="Connections as for `apply`. Repeatable."),
     ] = None,
     only: options.Only = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", metavar="ENVIRONMENT", help="development, staging or production.")
-    ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="See: clearline kinds.")] = None,
+    environment: options.Environment = None,
+    kind: options.Kind = None,
     fields: options.SetFields = None,
-    unset: Annotated[
-        list[str] | None, typer.Option("--unset", metavar="FIELD", help="Back to its default. Repeatable.")
-    ] = None,
+    unset: options.Unset = None,
     secrets: options.Secrets = None,
     timeout: options.Timeout = options.DEFAULT_TIMEOUT,
     output: options.Output = OutputForm.TABLE,
@@ -71,10 +75,11 @@ def try_values(
 
 def _tried(opened: "Session", wish: Wish, timeout: float) -> tuple[ExitCode, dict[str, Any]]:
     """Start it and show it to its end. Nobody waits for it after that, so what still runs is cancelled."""
-    label, body = wish
     if not opened.screen.wants_json:
-        opened.screen.line(Line(label, "bold"))
-    reply = send_asking(opened, body, lambda complete: opened.api.post("/connections:test", complete))
+        opened.screen.line(Line(wish.label, "bold"))
+    reply = send_asking(
+        opened, wish.draft, lambda complete: opened.api.post("/connections:test", complete.to_try(wish.lender))
+    )
     started = read(TestStarted, reply.body)
     path = f"/connection-tests/{started.test_id}"
     try:
@@ -86,7 +91,7 @@ def _tried(opened: "Session", wish: Wish, timeout: float) -> tuple[ExitCode, dic
     if seen.status == "pending":
         cancel(opened, path)
         opened.screen.note(f"Waited {timeout:g} s, then cancelled the test; wait longer with --timeout.")
-    return exit_code(seen), {"label": label, **shown}
+    return exit_code(seen), {"label": wish.label, **shown}
 
 
 def _of_options(opened: "Session", name: str | None, given: Given) -> Wish:
@@ -98,23 +103,8 @@ def _of_options(opened: "Session", name: str | None, given: Given) -> Wish:
         if given.unset:
             raise WrongUseError("--unset changes a saved connection: name it.")
         forms = Forms.of(form_of(opened, required(given.kind, "--kind")))
-        body = creation(_named(given), Item(), forms, opened.surroundings)
-        return f"{body['environment']}/(unsaved {body['kind']})", {key: body[key] for key in _DRAFT}
+        draft = creation(given, Item(), forms, opened.surroundings)
+        return Wish(f"{draft.environment}/(unsaved {draft.kind})", draft)
     current = naming.find(opened.api, name)
-    edited = edition(given, None, current, Forms.of(form_of(opened, current.kind)), opened.surroundings)
-    return current.label, {"id": current.id, "config": edited["config"], "credentials": edited["credentials"]}
-
-
-_DRAFT = ("environment", "kind", "config", "credentials")
-
-
-def _named(given: Given) -> Given:
-    """A test needs no name; what makes the body of a creation does."""
-    return Given(
-        name="unsaved",
-        environment=given.environment,
-        kind=given.kind,
-        fields=given.fields,
-        secrets=given.secrets,
-        beat={},
-    )
+    draft = edition(given, None, current, Forms.of(form_of(opened, current.kind)), opened.surroundings)
+    return Wish(current.label, draft, current.id)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from clearline.cli import naming, waiting
 from clearline.cli.answers import TestStarted
+from clearline.cli.draft import Draft
 from clearline.cli.ends import CommandError, ExitCode, RefusedError
 from clearline.cli.reading import read
 from clearline.cli.session import Session, offline, session
@@ -16,6 +17,9 @@ from clearline.cli.surroundings import OutputForm, Surroundings
 if TYPE_CHECKING:
     from clearline.cli.declared.declaration import Declared
     from clearline.cli.try_view import Tried
+
+    Wish = tuple[Declared, Draft, str | None]
+    """What is tried, and the id of the saved connection whose stored secrets it may use."""
 
 AT_A_TIME = 8
 """The gateway lets one token have 10 tests pending; the rest is for whoever tests something beside it."""
@@ -58,13 +62,13 @@ def cancel(opened: Session, path: str) -> None:
         opened.screen.note(f"It could not be cancelled and ends by itself: {error.sentence}")
 
 
-def _tried(opened: Session, timeout: float, wish: "tuple[Declared, dict[str, Any]]") -> "Tried":
+def _tried(opened: Session, timeout: float, wish: "Wish") -> "Tried":
     """One test to its end. Nobody waits for it after that, so what still runs is cancelled."""
     from clearline.cli.try_view import Tried  # noqa: PLC0415
 
-    item, body = wish
+    item, draft, lender = wish
     try:
-        started = read(TestStarted, opened.api.post("/connections:test", body).body)
+        started = read(TestStarted, opened.api.post("/connections:test", draft.to_try(lender)).body)
         path = f"/connection-tests/{started.test_id}"
         try:
             seen, shown = waiting.follow(opened, path, timeout, lambda _seen: None)
@@ -78,8 +82,8 @@ def _tried(opened: Session, timeout: float, wish: "tuple[Declared, dict[str, Any
     return Tried(item=item, seen=seen, shown=shown, correlation_id=started.correlation_id)
 
 
-def _wishes(opened: Session, items: "Sequence[Declared]") -> "list[tuple[Declared, dict[str, Any]]]":
-    """The body for each. A declared connection that is saved already lends the secrets that its file does not hold."""
+def _wishes(opened: Session, items: "Sequence[Declared]") -> "list[Wish]":
+    """The draft for each. A declared connection that is saved already lends the secrets that its file does not hold."""
     from clearline.cli.declared.places import FaultsError  # noqa: PLC0415
     from clearline.cli.declared.reader import credentials_of  # noqa: PLC0415
 
@@ -88,9 +92,13 @@ def _wishes(opened: Session, items: "Sequence[Declared]") -> "list[tuple[Declare
         raise FaultsError(faults)
     wishes = []
     for item, (secrets, _) in zip(items, read_secrets, strict=True):
-        body: dict[str, Any] = {"environment": item.environment, "kind": item.kind.name, "config": dict(item.config)}
         saved = None if credentials_of(item)[0] is not None else naming.find_declared(opened.api, item)
-        removed = {field: None for field, source in item.credentials.items() if source is None and saved is not None}
-        lent = {} if saved is None else {"id": saved.id}
-        wishes.append((item, body | {"credentials": secrets | removed} | lent))
+        removed = [field for field, source in item.credentials.items() if source is None and saved is not None]
+        draft = Draft(
+            environment=item.environment,
+            kind=item.kind.name,
+            config=item.config,
+            credentials=secrets | dict.fromkeys(removed),
+        )
+        wishes.append((item, draft, None if saved is None else saved.id))
     return wishes
