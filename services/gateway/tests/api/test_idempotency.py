@@ -67,6 +67,21 @@ async def test_another_request_under_the_key_is_refused(stand: ApiStand, tcp_dra
     assert await stand.owner.fetchval("select count(*) from service_connection_profiles") == 1
 
 
+async def test_under_another_version_it_is_another_request(stand: ApiStand, tcp_draft: Any) -> None:
+    client = await stand.client_of("operator")
+    made = await client.post("/connections", json=tcp_draft())
+    await stand.end_verification(made.json()["verification"]["id"])
+    url, first = f"/connections/{made.json()['id']}/activate", {"if-match": made.headers["etag"]}
+    active = await client.post(url, headers={**KEY, **first})
+    assert (active.status_code, active.json()["lifecycle"]) == (200, "active")
+    for others in ({"if-match": active.headers["etag"]}, {"if-match": "*"}, {}):
+        refused = await client.post(url, headers={**KEY, **others})
+        assert (refused.status_code, refused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED"), others
+    told = {"prefer": "wait=1", "x-correlation-id": "another-correlation"}
+    again = await client.post(url, headers={**KEY, **first, **told})
+    assert (again.status_code, again.text) == (200, active.text), "how it is answered is not what is asked"
+
+
 async def test_a_key_belongs_to_its_token(stand: ApiStand, tcp_draft: Any) -> None:
     one, other = await stand.client_of("operator"), await stand.client_of("operator", ("production",))
     made = await one.post("/connections", json=tcp_draft(), headers=KEY)

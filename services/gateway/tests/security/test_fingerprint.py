@@ -1,6 +1,7 @@
 """Fingerprints tell requests apart and say nothing without the installation's key."""
 
 from itertools import combinations
+from typing import Any
 
 from gateway.security.fingerprint import Fingerprints
 
@@ -14,7 +15,9 @@ def test_the_same_request_has_the_same_fingerprint_in_every_process() -> None:
 
 
 def test_any_difference_shows_and_parts_do_not_run_together() -> None:
-    requests = [("POST", "/a", b"bc"), ("POST", "/ab", b"c"), ("POST", "/abc", b""), ("PUT", "/a", b"bc")]
+    plain = [("POST", "/a", b"bc"), ("POST", "/ab", b"c"), ("POST", "/abc", b""), ("PUT", "/a", b"bc")]
+    conditional = [("POST", "/a", b"", ["bc"]), ("POST", "/a", b"", ["b", "c"]), ("POST", "/a", b"bc", [""])]
+    requests: list[Any] = [*plain, *conditional]
     for one, other in combinations(requests, 2):
         assert Fingerprints(KEY).of(*one) != Fingerprints(KEY).of(*other), (one, other)
 

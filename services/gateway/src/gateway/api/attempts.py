@@ -12,6 +12,9 @@ from gateway.security.principal import Attempt
 HEADER = "idempotency-key"
 POINTER = "/header/idempotency-key"
 MAX_LENGTH = 255
+CONDITION = "if-match"
+"""The one header that says what is to be done: under another version it is another request. The others only say how it
+is answered (`Prefer`), who asks (a key belongs to its token) or how it is followed."""
 _WELL_FORMED = re.compile(rf"[\x20-\x7e]{{1,{MAX_LENGTH}}}")
 
 
@@ -26,4 +29,5 @@ async def attempt_of(request: Request) -> Attempt | None:
         raise ClearlineError("VALIDATION_FAILED", pointer=POINTER, errors=[fault])
     fingerprints = cast("Fingerprints", request.app.state.fingerprints)
     target = f"{request.url.path}?{request.url.query}"
-    return Attempt(given[0], fingerprints.of(request.method, target, await request.body()))
+    conditions = request.headers.getlist(CONDITION)
+    return Attempt(given[0], fingerprints.of(request.method, target, await request.body(), conditions))

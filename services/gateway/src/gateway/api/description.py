@@ -20,8 +20,8 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "required": False,
     "description": (
         "Sent again with the same key by the same token within 24 hours, the request is not done again but answered as "
-        "it was; refused while it is at work (Retry-After), and with another path or body. What was refused had no "
-        "effect and keeps no key."
+        "it was; refused while it is at work (Retry-After), and with another path, body or If-Match. What was refused "
+        "had no effect and keeps no key."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x20-\\x7e]+$"},
     "example": "2f8f8a6e-1b1e-4d0e-9a2b-1c7d6e5f4a3b",
