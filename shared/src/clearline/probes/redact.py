@@ -9,6 +9,8 @@ from clearline.probes.spellings import pattern_of, spellings, standing
 
 MASK = "[redacted]"
 MAX_TEXT = 512
+LOOKED_INTO = 16 * 1024
+"""Characters of one text: a server may send a megabyte that was made to be slow to search."""
 MAX_ITEMS = 24
 MAX_DEPTH = 4
 PART = 12
@@ -57,7 +59,7 @@ class Redactor:
 
     def line(self, text: str, max_length: int = MAX_TEXT) -> str:
         """Scrubbed first, then cut and put on one line: a cut secret would no longer be found."""
-        return plain(self.scrub(text), max_length)
+        return plain(self.scrub(text[:LOOKED_INTO]), max_length)
 
     def evidence(self, value: Any, depth: int = 0) -> Any:
         """Bounded, JSON-able and scrubbed; what is neither text, number nor container of these becomes text."""

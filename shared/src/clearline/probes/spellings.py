@@ -16,8 +16,12 @@ MANY = 512
 
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]")
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
-_BACKSLASHES = r"(?:\\(?:x5c|u005c|134)|%(?:25)*5c|&#(?:92|x5c);|\\){0,16}"
-"""As many as there are, up to those of a text quoted three times. Python 3.11.2 errs in possessive ones."""
+_BACKSLASH = r"(?:\\(?:x5c|u005c|134)|%(?:25)*5c|&#(?:92|x5c);|\\(?!x5c|u005c|134))"
+_BACKSLASHES = rf"{_BACKSLASH}{{0,16}}(?!{_BACKSLASH})"
+"""All there are, up to those of a text quoted three times. No fewer: a hostile text could be cut in so many ways that
+to try them takes for ever. (Possessive repeats would say the same; Python 3.11.2 errs in them.)"""
+_LOST = "?\ufffd"
+"""What stands in the place of characters that an encoding does not have."""
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -57,12 +61,14 @@ def pattern_of(secret: str) -> str | None:
     """
     if not secret.strip("\\") or len(secret) > MANY:
         return None
-    lossy = sum(map(str.isascii, secret)) >= SHORT
-    found = (
-        _run("".join(run), lossy=lossy and not plain)
-        for plain, run in groupby(re.sub(r"\\+", r"\\", secret), str.isascii)
-    )
-    return standing("".join(found), secret)
+    lossy = sum(map(_kept, secret)) >= SHORT
+    runs = groupby(re.sub(r"\\+", r"\\", secret), _kept)
+    return standing("".join(_run("".join(run), lossy=lossy) for _, run in runs), secret)
+
+
+def _kept(character: str) -> bool:
+    """Whether every encoding has it. A question mark beside a lost one cannot be told from what stands for that."""
+    return character.isascii() and character not in _LOST
 
 
 def standing(pattern: str, secret: str) -> str:
@@ -73,7 +79,7 @@ def standing(pattern: str, secret: str) -> str:
 def _run(characters: str, *, lossy: bool) -> str:
     """Where some was lost, a question mark for each character or byte: one element for all, so that it fails fast."""
     each = "".join(map(_written, characters))
-    return rf"(?:{each}|[?\ufffd]{{1,{len(characters.encode())}}})" if lossy else each
+    return each if not lossy or characters.isascii() else rf"(?:{each}|[{_LOST}]{{1,{len(characters.encode())}}})"
 
 
 def _written(character: str) -> str:
