@@ -41,6 +41,8 @@ class Installation:
     bootstrap: str
     processes: Mapping[str, ServerProcess]
     """`gateway`, `projector`, `verifier`; further copies as `gateway-2` …"""
+    addresses: Mapping[str, str]
+    """Where each of them answers for its health and its metrics."""
 
     @property
     def url(self) -> str:
@@ -87,18 +89,19 @@ async def installed(
         "projector": ("gateway project", "CLEARLINE_OPS_PORT", projector_settings),
         "verifier": ("verifier", "CLEARLINE_OPS_PORT", verifier_settings),
     }
-    processes, urls = {}, []
+    processes, urls, addresses = {}, [], {}
     for number in range(1, copies + 1):
         for service, (module, setting, told) in services.items():
             name = service if number == 1 else f"{service}-{number}"
             [port] = free_ports(1)
             processes[name] = place.process(name, module, port, {**told, setting: str(port)})
+            addresses[name] = f"http://127.0.0.1:{port}"
             if service == "gateway":
-                urls.append(f"http://127.0.0.1:{port}/api/v1")
+                urls.append(f"{addresses[name]}/api/v1")
     try:
         for process in processes.values():
             await process.start()
-        yield Installation(tuple(urls), token, postgres.dsn, kafka.bootstrap, processes)
+        yield Installation(tuple(urls), token, postgres.dsn, kafka.bootstrap, processes, addresses)
     finally:
         for process in reversed(processes.values()):
             await process.stop()

@@ -32,6 +32,11 @@ class Traced:
         ):
             return answer.status, await answer.json()
 
+    async def metrics_of(self, process: str, **headers: str) -> str:
+        url = f"{self.installation.addresses[process]}/metrics"
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+            return await answer.text()
+
     async def create(self, name: str, **headers: str) -> Any:
         config = {"url": f"http://127.0.0.1:{self.port}/", "auth": "bearer"}
         body = {"name": name, "environment": "development", "kind": "http", "config": config,
@@ -121,18 +126,27 @@ async def test_a_problem_names_its_trace(traced: Traced) -> None:
     assert span.attributes["clearline.correlation_id"] == told["correlation_id"]
 
 
-async def test_latency_histograms_lead_to_traces_for_whoever_asks_for_openmetrics(traced: Traced) -> None:
-    await traced.ask("GET", "/connections")
-    base = traced.installation.url.removesuffix("/api/v1")
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"{base}/metrics", headers={"accept": "application/openmetrics-text"}) as answer:
-            rich = await answer.text()
-        async with session.get(f"{base}/metrics") as answer:
-            plain = await answer.text()
-    lines = [line for line in rich.splitlines() if line.startswith("clearline_http_request_duration_seconds_bucket")]
+@pytest.mark.parametrize(
+    ("process", "histogram"),
+    [
+        ("gateway", "clearline_http_request_duration_seconds"),
+        ("projector", "clearline_handler_duration_seconds"),
+        ("verifier", "clearline_handler_duration_seconds"),
+        ("verifier", "clearline_verification_duration_seconds"),
+    ],
+)
+async def test_latency_histograms_lead_to_traces_for_whoever_asks_for_openmetrics(
+    traced: Traced, process: str, histogram: str
+) -> None:
+    made = await traced.create(f"exemplar-{process}-{histogram[10:14]}")
+    await traced.until_ended(made["id"])
+    rich = await traced.metrics_of(process, accept="application/openmetrics-text")
+    lines = [line for line in rich.splitlines() if line.startswith(f"{histogram}_bucket")]
     told = {line.partition('# {trace_id="')[2][:32] for line in lines if "# {" in line}
     assert told
     await until(lambda: told <= {span.trace_id for span in traced.collector.spans}, within=15)
+    plain = await traced.metrics_of(process)
+    assert histogram in plain
     assert "trace_id" not in plain, "the older format has no place for it"
 
 

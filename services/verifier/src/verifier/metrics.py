@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from clearline.chassis import tracing
 from clearline.probes.ladder import Verdict
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -48,4 +49,4 @@ class VerifierMetrics:
         label = kind if kind in self._kinds else OTHER
         reason = verdict.failure.code if verdict.failure else "none"
         self.verifications.labels(label, verdict.status, reason).inc()
-        self.seconds.labels(label).observe(seconds)
+        self.seconds.labels(label).observe(seconds, tracing.exemplar())

@@ -184,7 +184,8 @@ class BatchConsumer(GroupConsumer):
                 alone = error if len(batch.records) <= 1 else None  # the trace of the guilty record, not of each half
                 _LOG.warning("a batch failed", group=self._group, records=len(batch.records), exc_info=alone)
         for topic in {partition.topic for partition in batch.spans}:
-            self._metrics.handler_seconds.labels(topic, "batch").observe(self._clock.monotonic() - began)
+            seconds = self._metrics.handler_seconds.labels(topic, "batch")
+            seconds.observe(self._clock.monotonic() - began, traced_messages.exemplar(batch, topic))
         return outcome
 
     def _advance(self, batch: Batch) -> None:

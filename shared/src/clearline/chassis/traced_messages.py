@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from msgspec.structs import replace
 
 from clearline.chassis import tracing
-from clearline.chassis.consumption import Received
+from clearline.chassis.consumption import Batch, Received
 from clearline.chassis.tracing import Attributes, Part, Span
 from clearline.contracts.event import Event
 from clearline.contracts.topics import Topic
@@ -56,6 +56,13 @@ def processing(received: Received, group: str) -> AbstractContextManager[Span]:
     """One record while its handler has it."""
     part = processed(received, group)
     return tracing.work(part.name, "consumer", part.attributes, parent=part.parent)
+
+
+def exemplar(batch: Batch, topic: str) -> dict[str, str] | None:
+    """A trace that a batch belongs to and that is recorded here: which one does not matter, all took as long."""
+    events = (read.event for read in batch.records if read.partition.topic == topic)
+    traces = (event.traceparent for event in events if event is not None)
+    return tracing.exemplar_of(next(filter(tracing.is_recorded, traces), None))
 
 
 def _of_record(received: Received, group: str) -> Attributes:

@@ -138,8 +138,13 @@ def is_recorded(traceparent: str | None) -> bool:
 
 
 def exemplar() -> dict[str, str] | None:
-    """What leads from a histogram to a trace that somebody can look at; None where there is none."""
-    return {"trace_id": found[3:35]} if (found := _CURRENT.get()) is not None and is_sampled(found) else None
+    """What leads from a histogram to the trace in hand, if somebody can look at it; None where there is none."""
+    return exemplar_of(_CURRENT.get())
+
+
+def exemplar_of(traceparent: str | None) -> dict[str, str] | None:
+    """The same of another trace than the one in hand."""
+    return {"trace_id": traceparent[3:35]} if traceparent is not None and is_sampled(traceparent) else None
 
 
 @contextmanager
