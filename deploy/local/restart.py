@@ -57,4 +57,8 @@ def _is_another_ready(places: Places, name: str, before: Identity) -> bool:
     told = found.processes.get(name) if found else None
     if told is not None and told.condition == Condition.FAILED:
         raise RestartError(f"{name} did not come up: {told.last_error}")
-    return told is not None and told.condition == Condition.READY and told.identity not in (None, before)
+    if told is None or told.identity in (None, before):
+        return False
+    if told.condition == Condition.HALTED:
+        raise RestartError(f"{name} has halted again: {told.says}")
+    return told.condition == Condition.READY

@@ -18,6 +18,8 @@ class Condition(enum.StrEnum):
     WAITING = "waiting"  # for what comes before it
     STARTING = "starting"
     READY = "ready"
+    UNREADY = "not ready"  # runs, was ready, says what it waits for
+    HALTED = "halted"  # runs, and takes nothing more until a person has looked
     SILENT = "silent"  # runs, was ready, does not answer now
     RESTARTING = "restarting"
     FAILED = "failed"  # given up until the next `make up`
@@ -56,6 +58,8 @@ class Told:
     restarts: int = 0
     given_up: int = 0
     last_error: str = ""
+    says: str = ""
+    """Why it is not ready, in its own words."""
 
 
 @dataclass(slots=True)
@@ -85,7 +89,7 @@ def read(path: Path) -> State | None:
 def _told(raw: dict[str, Any]) -> Told:
     identity = Identity(**raw["identity"]) if raw.get("identity") else None
     numbers = raw.get("restarts", 0), raw.get("given_up", 0)
-    return Told(Condition(raw["condition"]), identity, *numbers, raw.get("last_error", ""))
+    return Told(Condition(raw["condition"]), identity, *numbers, raw.get("last_error", ""), raw.get("says", ""))
 
 
 def of_a_living_supervisor(path: Path) -> State | None:

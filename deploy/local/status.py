@@ -27,9 +27,35 @@ def status(places: Places, say: Say) -> bool:
         say(_line(process, found.processes.get(process.name, Told())))
     memory = _memory(found.supervisor.pid, family=False)
     say(f"{'supervisor':<11}{found.supervisor.pid:>8}  {'running':<11}{'':>6}{memory:>10}")
+    for name, told in found.processes.items():
+        for line in advice(name, told):
+            say(line)
     if keeper.find(places) is None:
         say("nobody would start a killed supervisor again; `make up` mends that")
     return all(each.condition in {Condition.READY, Condition.DONE} for each in found.processes.values())
+
+
+def advice(name: str, told: Told) -> list[str]:
+    """What a process that runs and is not ready says, and what a person does about one that waits for a person."""
+    match told.condition:
+        case Condition.HALTED:
+            return [f"{name} has stopped and waits for a person: {told.says}", *_steps_after_halt(name)]
+        case Condition.UNREADY:
+            return [f"{name} is not ready: {told.says}"]
+        case Condition.SILENT:
+            return [f"{name} runs and does not answer; its last words: make logs SERVICE={name}"]
+        case _:
+            return []
+
+
+def _steps_after_halt(name: str) -> list[str]:
+    """In order; the guide has the whole of it."""
+    return [
+        "  1. look at the letters:   .venv/bin/clearline dead-letters list --since 1h",
+        f"  2. once it is mended:     make restart SERVICE={name}",
+        "  3. then send them again:  .venv/bin/clearline dead-letters replay --since 1h --dry-run",
+        "  More: docs/guides/dead-letters.md, the chapter A consumer has stopped",
+    ]
 
 
 def _without_supervisor(places: Places, say: Say) -> bool:

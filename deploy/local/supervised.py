@@ -12,7 +12,7 @@ from deploy.local.child import Adopted, Child
 from deploy.local.endings import ending
 from deploy.local.places import Places
 from deploy.local.processes import Process, Service, Step
-from deploy.local.readiness import answers
+from deploy.local.readiness import Answer, ask
 from deploy.local.state import Condition, Identity, Told
 
 FIRST_DELAY, LONGEST_DELAY = 0.2, 30.0
@@ -23,6 +23,7 @@ TRIES_OF_A_STEP = 2
 STEADY_AFTER = 10.0  # seconds of readiness after which the next exit counts as the first again
 ASK_STARTING, ASK_LATE, ASK_READY = 0.1, 1.0, 5.0  # seconds between questions
 LATE_AFTER = 100  # questions
+_HAS_BEEN_READY = frozenset({Condition.READY, Condition.UNREADY, Condition.HALTED, Condition.SILENT})
 
 
 @dataclass(slots=True)
@@ -134,14 +135,26 @@ class Supervised:
     async def _ask(self, service: Service) -> None:
         """Keep the condition true to what the process answers."""
         for asked in count():
-            if await answers(service.ready):
-                self._note_answer(service)
-            elif self.told.condition == Condition.READY:
-                self._become(Condition.SILENT)
+            answer = await ask(service.ready)
+            if answer.ready:
+                self._note_readiness(service)
+            else:
+                self._note_refusal(answer)
             waiting = ASK_STARTING if asked < LATE_AFTER else ASK_LATE
             await asyncio.sleep(ASK_READY if self.told.condition == Condition.READY else waiting)
 
-    def _note_answer(self, service: Service) -> None:
+    def _note_refusal(self, answer: Answer) -> None:
+        """One that starts may take its time; one that has halted does not get ready by waiting."""
+        if answer.halted:
+            now = Condition.HALTED
+        elif self.told.condition in _HAS_BEEN_READY:
+            now = Condition.UNREADY if answer.why_not else Condition.SILENT
+        else:
+            return
+        if (now, answer.why_not) != (self.told.condition, self.told.says):
+            self._become(now, answer.why_not)
+
+    def _note_readiness(self, service: Service) -> None:
         if self.told.condition == Condition.READY or self.child is None:
             return
         if not children.listens(self.child.identity, service.ports):
@@ -165,6 +178,6 @@ class Supervised:
         why = ending(self.process, code, said)
         self.told.last_error, self._port_was_taken = why.text, why.port_was_taken
 
-    def _become(self, condition: Condition) -> None:
-        self.told.condition = condition
+    def _become(self, condition: Condition, says: str = "") -> None:
+        self.told.condition, self.told.says = condition, says
         self.tell()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import psutil
-from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state, steps
+from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state, status, steps
 from deploy.local.places import Places
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, Service, Stack, processes, services
@@ -102,6 +102,8 @@ def hold_token(stack: Stack) -> None:
 def _is_up(places: Places, name: str, told: Told, given_up_before: int) -> bool:
     if told.condition == Condition.FAILED and told.given_up > given_up_before:
         raise StartError(f"{name} did not come up: {told.last_error}\n{_last_lines(places, name)}")
+    if told.condition == Condition.HALTED:
+        raise StartError("\n".join(status.advice(name, told)))
     return told.condition in {Condition.READY, Condition.DONE}
 
 

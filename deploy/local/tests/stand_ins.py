@@ -11,7 +11,7 @@ from deploy.local.readiness import HttpAnswers
 from deploy.local.state import Identity
 from deploy.local.supervisor import supervise
 
-# Answers 200 on its port; notes the start and the signal that ends it.
+# Answers 200 on its port, or 503 with what lies in NOTES.refusal; notes the start and the signal that ends it.
 _SERVER = """
 import http.server, os, signal, sys
 name, port, notes = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -25,8 +25,10 @@ signal.signal(signal.SIGTERM, end)
 signal.signal(signal.SIGINT, end)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        refusal = open(notes + ".refusal", "rb").read() if os.path.exists(notes + ".refusal") else b""
+        self.send_response(503 if refusal else 200)
         self.end_headers()
+        self.wfile.write(refusal)
     def log_message(self, *_):
         pass
 note("started")

@@ -1,6 +1,7 @@
 """The supervisor with stand-in processes: every mistake that was made once has a test here."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -210,6 +211,38 @@ async def test_a_frozen_process_is_told_as_silent_and_can_be_stopped(stage: Stag
     os.kill(stage.pid("gateway"), signal.SIGSTOP)
     await until(lambda: stage.condition("gateway") == Condition.SILENT, within=15)
     assert stage.condition("database") == Condition.READY
+
+
+async def test_one_that_says_why_it_is_not_ready_is_not_silent_and_a_halted_one_waits_for_a_person(
+    stage: Stage,
+) -> None:
+    refusal = stage.notes_file.with_name("notes.refusal")
+    stage.start()
+    await until(stage.all_ready)
+    _refuse(refusal, "waiting: waiting for a dependency (Kafka)")
+    await until(lambda: stage.condition("gateway") == Condition.UNREADY, within=15)
+    _refuse(refusal, "halted: too many dead letters")
+    await until(lambda: stage.condition("gateway") == Condition.HALTED, within=15)
+    told = state.read(stage.places.state_file)
+    assert told is not None
+    assert told.processes["gateway"].says == "consumer x halted: too many dead letters"
+    stage.supervisors[0].kill()  # the next one, which never saw it ready, says the same
+    stage.start()
+    await until(lambda: stage.condition("gateway") == Condition.HALTED, within=15)
+    refusal.unlink()
+    await until(stage.all_ready, within=15)
+    told = state.read(stage.places.state_file)
+    assert told is not None
+    assert told.processes["gateway"].says == ""
+
+
+def _refuse(path: Path, detail: str) -> None:
+    """From now on the stand-ins answer so."""
+    unfinished = path.with_suffix(".new")
+    unfinished.write_text(
+        json.dumps({"checks": {"start": {"ok": True}, "consumer x": {"ok": False, "detail": detail}}})
+    )
+    unfinished.rename(path)
 
 
 def test_a_dead_supervisors_file_is_not_believed(tmp_path: Path) -> None:
