@@ -195,10 +195,11 @@ async def test_an_answer_that_cannot_be_published_fails_the_handler(desk: Any, a
 
 async def test_a_request_that_goes_to_the_dead_letters_ends_with_a_failure_first(desk: Any, ask: Any) -> None:
     event = ask.event(desk.request("tcp", {}))
-    dead = Dead(DeadReason.HANDLER_FAILED, "ZeroDivisionError")
+    dead = Dead(DeadReason.HANDLER_FAILED, f"ValueError: {SECRET[::-1]}")
     await desk.verifier().fail_dead_request(ask.record(event), dead)
     assert end_code(desk.answered) == "VERIFIER_FAILED"
     assert desk.answered[-1].data.failure.fault_owner == "ours"
+    assert SECRET[::-1] not in str(desk.answered[-1].data), "a library's words"
     await desk.verifier().fail_dead_request(ask.record(ask.cancel(event.data)), dead)
     assert len(desk.answered) == 1
 

@@ -50,6 +50,12 @@ async def met(climbing: Any, behaviour: Behaviour, seconds: float = 2, **changed
         (b"-MASTERDOWN Link with MASTER is down and", "SERVER_UNAVAILABLE", "/config/host"),
         (b"-BUSY Redis is busy running a script.", "SERVER_UNAVAILABLE", "/config/host"),
         (b"-ERR wrong number of arguments for 'auth' command", "AUTH_METHOD_UNSUPPORTED", "/config/user"),
+        (
+            b"-NOPERM No permissions to run 'auth'",
+            "AUTH_METHOD_UNSUPPORTED",
+            "/credentials/password",
+        ),
+        (b"-ERR unknown command 'AUTH'", "AUTH_METHOD_UNSUPPORTED", "/credentials/password"),
         (b"-ERR invalid password", "AUTH_REJECTED", "/credentials/password"),
         (b"-ERR Client sent AUTH, but no password is set", "AUTH_REJECTED", "/credentials/password"),
         (b"-WRONGPASS invalid username-password pair: " + PASSWORD.encode(), "AUTH_REJECTED", "/credentials/password"),
@@ -62,6 +68,7 @@ async def test_a_refusal_has_its_code_and_field(climbing: Any, said: bytes, code
     verdict = await met(climbing, redis_saying({"AUTH": said + b"\r\n"}))
     assert (verdict.failure.code, verdict.failure.field) == (code, field), verdict.failure
     assert verdict.failure.step == "authenticate"
+    assert "igning in worked" not in verdict.failure.message
 
 
 async def test_a_server_that_knows_no_hello_is_asked_for_less(climbing: Any) -> None:

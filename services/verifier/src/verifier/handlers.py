@@ -68,14 +68,17 @@ class Verifier:
         return Done()
 
     async def fail_dead_request(self, received: Received, dead: Dead) -> None:
-        """A request that could not be handled ends with a failure before it goes to the dead letters."""
+        """A request that could not be handled ends with a failure before it goes to the dead letters.
+
+        What else is known of it lies there: its detail may be a library's text, which no form's user is to read.
+        """
         event = received.event
         if event is not None and event.type.name == RESEAL_REQUESTED.name:
             with correlation.bound(event.correlation_id):
                 await self._reseals(event).refuse(dead)
         if event is not None and event.type.name == REQUESTED.name:
             answers = self._answers(event)
-            verdict = self._refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value, detail=dead.detail))
+            verdict = self._refused(StepFailed("VERIFIER_FAILED", why=dead.reason.value))
             with correlation.bound(event.correlation_id):
                 await self._end(answers, verdict, 0.0)
 

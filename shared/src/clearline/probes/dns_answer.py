@@ -90,7 +90,7 @@ def meant(text: str, record_type: str) -> object:
     try:
         return _record(text, record_type)
     except (dns.exception.DNSException, ValueError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from None
+        raise ValueError(f"it cannot be read ({type(error).__name__})") from None
 
 
 def _record(text: str, record_type: str) -> object:

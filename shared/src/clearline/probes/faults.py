@@ -2,8 +2,11 @@
 
 import asyncio
 import errno
+import os
+import re
 import socket
 import ssl
+import traceback
 from collections.abc import Mapping
 
 from clearline.contracts.verification import StepName
@@ -24,6 +27,28 @@ _CERTIFICATE_CODES = {
     64: "TLS_WRONG_HOST",  # an address that the certificate does not name
 }
 """`X509_V_ERR_…` of OpenSSL, x509_vfy.h."""
+
+_CERTIFICATE_FAULTS = {
+    9: "the certificate is not yet valid",
+    10: "the certificate has expired",
+    18: "the certificate is self-signed",
+    19: "a self-signed certificate stands in the chain",
+    20: "the issuer of a certificate is not known",
+    21: "the first certificate's issuer was not sent",
+    62: "the certificate is for other names",
+    64: "the certificate is for other addresses",
+}
+"""The same in words."""
+
+_NAME_ERRORS = {
+    socket.EAI_AGAIN: "the name servers did not answer",
+    socket.EAI_FAIL: "the name servers failed",
+    getattr(socket, "EAI_NODATA", socket.EAI_NONAME): "the name has no address",
+    socket.EAI_NONAME: "there is no such name",
+}
+
+_OPENSSL_REASON = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
+"""A constant of OpenSSL's tables, such as WRONG_VERSION_NUMBER."""
 
 _NOT_TLS = {
     "WRONG_VERSION_NUMBER",
@@ -88,7 +113,7 @@ def network_fault(
 
 
 def _socket_fault(error: BaseException, endpoint: Endpoint) -> StepFailed:
-    why = _said_by(error)
+    why = told_of(error)
     match error:
         case ConnectionRefusedError():
             return StepFailed("CONNECTION_REFUSED", field=endpoint.port_field)
@@ -99,11 +124,11 @@ def _socket_fault(error: BaseException, endpoint: Endpoint) -> StepFailed:
         case OSError() if error.errno in _UNREACHABLE:
             return StepFailed("NETWORK_UNREACHABLE", field=endpoint.host_field, why=why)
         case _:
-            return StepFailed("VERIFIER_FAILED", detail=why, why=type(error).__name__)
+            return StepFailed("VERIFIER_FAILED", detail=_where(error), why=why)
 
 
 def _tls_fault(error: ssl.SSLError, endpoint: Endpoint, *, with_certificate: bool) -> StepFailed:
-    why = _said_by(error)
+    why = told_of(error)
     if error.reason in _OUR_CERTIFICATE and with_certificate:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REFUSED", field=CLIENT_CERTIFICATE_FIELD, why=why)
     if error.reason in _OUR_CERTIFICATE:
@@ -119,18 +144,35 @@ def _tls_fault(error: ssl.SSLError, endpoint: Endpoint, *, with_certificate: boo
 def _name_fault(error: socket.gaierror | UnicodeError, endpoint: Endpoint) -> StepFailed:
     """`EAI_AGAIN` is a name server that did not answer; everything else says that there is no such name."""
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-        return StepFailed("RESOLVE_TIMEOUT", field=endpoint.host_field, detail=_said_by(error))
-    return StepFailed("UNKNOWN_HOST", field=endpoint.host_field, why=_said_by(error))
+        return StepFailed("RESOLVE_TIMEOUT", field=endpoint.host_field, detail=told_of(error))
+    return StepFailed("UNKNOWN_HOST", field=endpoint.host_field, why=told_of(error))
 
 
 def _certificate_fault(error: ssl.SSLCertVerificationError, endpoint: Endpoint) -> StepFailed:
     code = _CERTIFICATE_CODES.get(error.verify_code, "TLS_HANDSHAKE_FAILED")
     field = endpoint.host_field if code == "TLS_WRONG_HOST" else endpoint.tls_field
-    return StepFailed(code, field=field, why=error.verify_message, detail=error.verify_message)
+    why = _CERTIFICATE_FAULTS.get(error.verify_code, f"OpenSSL's verification code {error.verify_code}")
+    return StepFailed(code, field=field, why=why, detail=why)
 
 
-def _said_by(error: BaseException) -> str:
-    if isinstance(error, asyncio.IncompleteReadError):
-        return "the connection was closed in the middle of an answer"
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def told_of(error: BaseException) -> str:
+    """The exception's type and, from closed lists, its meaning. Its own text may hold what was sent, altered or not."""
+    name = type(error).__name__
+    match error:
+        case asyncio.IncompleteReadError():
+            return "the connection was closed in the middle of an answer"
+        case ssl.SSLError() if error.reason and _OPENSSL_REASON.fullmatch(error.reason):
+            return f"{name}: {error.reason}"
+        case socket.gaierror() if error.errno in _NAME_ERRORS:
+            return f"{name}: {_NAME_ERRORS[error.errno]}"
+        case OSError() if error.errno in errno.errorcode and not isinstance(error, ssl.SSLError | socket.gaierror):
+            return f"{name}: {os.strerror(error.errno or 0)}"
+        case _:
+            return name
+
+
+def _where(error: BaseException) -> str:
+    """For our own mistakes: the place in the code, which is all that is safe to tell of them."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [frame for frame in frames if str(frame.f_globals.get("__name__")).startswith("clearline.")]
+    return f"Raised in {ours[-1].f_globals['__name__']}.{ours[-1].f_code.co_name}." if ours else ""

@@ -2,12 +2,16 @@
 
 import struct
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from clearline.contracts.verification import StepName
 from clearline.probes.certificate import described_pem
-from clearline.probes.faults import CLIENT_CERTIFICATE_FIELD
+from clearline.probes.faults import CLIENT_CERTIFICATE_FIELD, told_of
 from clearline.probes.postgres_form import PostgresConfig
 from clearline.probes.probe import Climb, StepFailed
+
+if TYPE_CHECKING:
+    from asyncpg import PostgresError
 
 _ANSWERS: Mapping[str, tuple[str, str, StepName | None]] = {
     "28P01": ("AUTH_REJECTED", "/credentials/password", None),
@@ -30,7 +34,7 @@ def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | 
     if climb.kept.get("faults"):
         return climb.kept["faults"][0]  # type: ignore[no-any-return]  # put there by the guard
     if isinstance(error, asyncpg.PostgresError):
-        state, why = str(error.sqlstate or ""), str(error)
+        state, why = str(error.sqlstate or ""), said_by(error)
         finding = _about_our_certificate(state, why) or _explain_answer(state, why, climb.config, step)
         if finding.code == "AUTH_REJECTED" and climb.config.client_certificate:
             ours = described_pem(climb.config.client_certificate, climb.clock.now())
@@ -40,10 +44,16 @@ def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | 
             )
         return finding
     if isinstance(error, asyncpg.InterfaceError):
-        return StepFailed("AUTH_METHOD_UNSUPPORTED", field="/config/user", method="unknown", detail=str(error))
+        method, met = "another way of signing in", f"The client library ended with {type(error).__name__}."
+        return StepFailed("AUTH_METHOD_UNSUPPORTED", field="/config/user", method=method, detail=met)
     if isinstance(error, asyncpg.InternalClientError | struct.error | UnicodeDecodeError):
-        return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=str(error))
+        return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=told_of(error))
     return None
+
+
+def said_by(error: "PostgresError") -> str:
+    """The server's own words on what is wrong. What the client library adds, and the server's hints, are left out."""
+    return str(getattr(error, "message", None) or type(error).__name__)
 
 
 def _about_our_certificate(state: str, why: str) -> StepFailed | None:

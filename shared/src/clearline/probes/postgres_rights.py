@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from clearline.probes.postgres_answers import said_by
 from clearline.probes.postgres_form import PostgresConfig
 from clearline.probes.probe import Evidence, StepFailed
 
@@ -85,6 +86,6 @@ async def _asked(connection: "Connection[Any]", one: Wanted) -> list[bool | str 
     except asyncpg.PostgresError as error:
         if not str(error.sqlstate or "").startswith(_RULES):
             raise
-        return [f"{error.sqlstate}: {error}"] * len(one.privileges)
+        return [f"{error.sqlstate}: {said_by(error)}"] * len(one.privileges)
     unseen = "there is no such object, or it cannot be seen"
     return [unseen if row[0] is None else row[0] for row in rows]

@@ -36,15 +36,22 @@ async def _let_in(climb: Climb) -> tuple[RedisWire, Evidence]:
     password = climb.credentials.given().get("password")
     if password is not None:
         named = (config.user,) if config.user else ()
-        answer = await wire.ask("AUTH", *named, password)
-        if isinstance(answer, RedisError) and "unknown command" in answer.text.lower():  # renamed, or switched off
-            method = "signing in without AUTH"
-            raise StepFailed("AUTH_METHOD_UNSUPPORTED", field="/credentials/password", method=method)
-        demand(answer, "OK", climb, permission="AUTH")
+        _demand_let_in(await wire.ask("AUTH", *named, password), climb)
     evidence = {"user": config.user or "default", **await _facts(wire, climb)}
     if password is not None:
         evidence["password_sent"] = "encrypted" if "tls" in climb.kept else "unencrypted"
     return wire, evidence
+
+
+def _demand_let_in(answer: Reply, climb: Climb) -> None:
+    """AUTH that is renamed, switched off or not allowed has let nobody in: no permission of the user's is missing."""
+    try:
+        demand(answer, "OK", climb, permission="AUTH")
+    except StepFailed as finding:
+        if finding.code != "PERMISSION_MISSING":
+            raise
+        method = "signing in without AUTH"
+        raise StepFailed("AUTH_METHOD_UNSUPPORTED", field="/credentials/password", method=method) from None
 
 
 async def _facts(wire: RedisWire, climb: Climb) -> dict[str, str]:
