@@ -67,6 +67,8 @@ class GroupConsumer(ABC):
         self._phase = Phase.STARTING
         self._hand_over_lock = asyncio.Lock()
         self._failure: BaseException | None = None
+        self._halted_at: Mapping[Partition, Standing] | None = None
+        """Where it stood when it halted; from then on it joins the group only to hold its partitions."""
         self._unrestored = False
         self._takes = False
         """Whether the poll loop is inside of `_take`: until it comes back nobody polls, and no client is to blame."""
@@ -118,8 +120,9 @@ class GroupConsumer(ABC):
         await self._finished.wait()
 
     def renew(self) -> None:
-        """Leave the group and join anew, as a restart of the process would; work in hand is handed over first."""
-        self._renewal.set()
+        """Leave the group and join anew, work in hand being handed over first. A halted consumer stays as it is."""
+        if self._halted_at is None:
+            self._renewal.set()
 
     def status(self) -> ConsumerStatus:
         """How it is doing, for readiness."""
@@ -160,7 +163,7 @@ class GroupConsumer(ABC):
         self._takes = False
         await self._join()
         try:
-            while True:
+            while self._halted_at is None:
                 if self._failure is not None:
                     raise self._failure
                 if self._unrestored:
@@ -172,7 +175,8 @@ class GroupConsumer(ABC):
                     await self._take(polled)
                     self._takes = False
         except TooManyDead:
-            await self._stand_still()
+            self._halt()
+        await self._stand_still()
 
     async def _join(self) -> None:
         attempt = 0
@@ -203,18 +207,20 @@ class GroupConsumer(ABC):
         self._member.take_up(starts)
         self._phase = Phase.RUNNING
 
-    async def _stand_still(self) -> None:
-        """Stay a member, so that no other one empties the same partitions into the dead letters; wait for a person."""
-        self._phase = Phase.HALTED
+    def _halt(self) -> None:
+        self._halted_at = dict(self._standings())
         self._metrics.stopped.labels(self._group).set(1)
         _LOG.critical(
             "too many dead letters: consumption stopped; look (clearline dead-letters list), mend the cause, restart",
             group=self._group,
         )
-        frozen = dict(self._standings())
+
+    async def _stand_still(self) -> None:
+        """Stay a member, so that no other one empties the same partitions into the dead letters; wait for a person."""
+        self._phase = Phase.HALTED
         await self._hand_over(HAND_OVER_SECONDS)
         while True:
-            self._progress.observe(frozen)
+            self._progress.observe(self._halted_at or {})
             await self._clock.sleep(TICK_SECONDS)
 
     # Partitions come and go.
