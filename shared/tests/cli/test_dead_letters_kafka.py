@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,15 +54,18 @@ LETTERS = (
 @pytest.fixture(scope="module")
 async def written(own_kafka: KafkaServer) -> str:
     """Three letters on a Kafka with Clearline's topics; the first one twice, as after a kill."""
-    settings, clock, metrics = KafkaSettings(bootstrap_servers=(own_kafka.bootstrap,)), SystemClock(), Metrics()
-    await provision(TOPICS, settings, clock)
-    producer = Producer(settings=settings, metrics=metrics, clock=clock, client_id="test")
-    as_read: list[Any] = [LETTERS[0], *LETTERS]
-    dead_letters = DeadLetters(producer, DEAD_LETTERS, "clearline-verifier", metrics, clock)
-    for record in as_read:
-        await dead_letters.write(record, Dead(DeadReason.WRONG_SCHEMA, "what is wrong"))
-    await producer.stop()
+    await provision(TOPICS, KafkaSettings(bootstrap_servers=(own_kafka.bootstrap,)), SystemClock())
+    await write(own_kafka.bootstrap, [LETTERS[0], *LETTERS], DeadReason.WRONG_SCHEMA)
     return own_kafka.bootstrap
+
+
+async def write(bootstrap: str, records: Sequence[Any], reason: DeadReason) -> None:
+    settings, clock, metrics = KafkaSettings(bootstrap_servers=(bootstrap,)), SystemClock(), Metrics()
+    producer = Producer(settings=settings, metrics=metrics, clock=clock, client_id="test")
+    dead_letters = DeadLetters(producer, DEAD_LETTERS, "clearline-verifier", metrics, clock)
+    for record in records:
+        await dead_letters.write(record, Dead(reason, "what is wrong"))
+    await producer.stop()
 
 
 @pytest.fixture
@@ -127,9 +130,29 @@ async def test_wrong_use_and_an_absent_kafka_are_told_as_such(call: Call, clearl
     assert (await call("replay")).code == 2
     assert (await call("show", "ffffffff")).code == 2
     assert (await call("list", "--since", "yesterday")).code == 2
+    assert (await call("list", "--reason", "overweight")).code == 2, "nobody would know that it was mistyped"
     [port] = free_ports(1)
     env = {"CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{port}"}
     absent = await asyncio.to_thread(clearline, "dead-letters", "list", env=env)
     assert (absent.code, "Kafka does not answer" in absent.err) == (3, True), absent.err
     unset = await asyncio.to_thread(clearline, "dead-letters", "list")
     assert (unset.code, "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS" in unset.err) == (2, True), unset.err
+
+
+async def test_a_limit_takes_the_oldest_that_wait_and_each_call_goes_on(call: Call, written: str) -> None:
+    records = [Record(offset, b"{}") for offset in (11, 12, 13, 14)]
+    await write(written, records, DeadReason.REFUSED)
+    replay = ("replay", "--reason", "refused", "--limit", "2", "--rate", "100", "--yes")
+    first, second = await call(*replay), await call(*replay)
+    assert [record.id in first.out for record in records] == [True, True, False, False], (
+        "not the oldest, or not in order"
+    )
+    assert "2 newer ones wait still" in first.err
+    assert [record.id in second.out for record in records] == [False, False, True, True], (
+        "what was sent filled the limit"
+    )
+    assert "nothing to send again" in (await call(*replay)).err
+    assert await waiting(call, "--reason", "refused") == {}
+    once = await call("replay", records[0].id)
+    assert (once.code, "--again sends it once more" in once.err) == (0, True), once.err
+    assert (await call("replay", records[0].id, "--again")).out.count("1 of 1 was sent again") == 1

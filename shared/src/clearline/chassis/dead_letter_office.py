@@ -22,33 +22,44 @@ class NotReplayed(Exception):  # noqa: N818 - exceptions are nouns here (layout-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The newest letters that were asked for, oldest first, and what has become of them."""
+    """Letters that were asked for, oldest first, and what has become of them."""
 
     letters: Sequence[DeadLetter]
     matching: int
     """How many there are; more than `letters` holds where the limit cut."""
+    left_out: int
+    """How many more there are that were sent again, where those were not asked for."""
     replayed: Mapping[str, Replayed]
 
 
 @dataclass(slots=True)
-class _Newest:
+class _Chosen:
     """Keeps as many letters as wanted, and one of each: a letter is written twice when its consumer was killed."""
 
     limit: int
-    matching: int = 0
+    oldest: bool
     seen: set[str] = field(default_factory=set)
+    matching: int = 0
     heap: list[tuple[float, int, int, DeadLetter]] = field(default_factory=list)
 
-    def take(self, letter: DeadLetter) -> None:
-        if letter.id and letter.id in self.seen:
-            return
+    def is_new(self, letter: DeadLetter) -> bool:
+        """Whether no copy of it was seen."""
+        new = not letter.id or letter.id not in self.seen
         self.seen.add(letter.id)
+        return new
+
+    def take(self, letter: DeadLetter) -> None:
         self.matching += 1
-        entry = (letter.written_at.timestamp(), letter.place.number, letter.offset, letter)
+        sign = -1 if self.oldest else 1
+        entry = (sign * letter.written_at.timestamp(), sign * letter.place.number, sign * letter.offset, letter)
         if len(self.heap) < self.limit:
             heappush(self.heap, entry)
         else:
             heappushpop(self.heap, entry)
+
+    def letters(self) -> list[DeadLetter]:
+        """Oldest first."""
+        return [entry[-1] for entry in sorted(self.heap, reverse=self.oldest)]
 
 
 class DeadLetterOffice:
@@ -67,18 +78,36 @@ class DeadLetterOffice:
         self._dead_letters = dead_letters
         self._topics = {topic.name: topic for topic in topics if topic is not dead_letters}
 
-    async def find(self, wanted: Callable[[DeadLetter], bool], *, limit: int, since_ms: int | None = None) -> Found:
-        """The newest `limit` letters that are `wanted`. Reads the topic from `since_ms` on; keeps no contents."""
-        newest, replayed = _Newest(limit), dict[str, Replayed]()
+    async def find(
+        self,
+        wanted: Callable[[DeadLetter], bool],
+        *,
+        limit: int,
+        since_ms: int | None = None,
+        oldest: bool = False,
+        sent_again: bool = True,
+    ) -> Found:
+        """At most `limit` letters that are `wanted`, the newest or the `oldest`, with or without those `sent_again`.
+
+        Reads the topic from `since_ms` on, twice: what was sent again must be known before a limit cuts. Keeps no
+        contents.
+        """
+        replayed = {note.id: note async for note in self._read(since_ms) if isinstance(note, Replayed)}
+        chosen, left_out = _Chosen(limit, oldest), 0
+        async for letter in self._read(since_ms):
+            if isinstance(letter, Replayed) or not wanted(letter) or not chosen.is_new(letter):
+                continue
+            if sent_again or letter.id not in replayed:
+                chosen.take(letter)
+            else:
+                left_out += 1
+        return Found(chosen.letters(), chosen.matching, left_out, replayed)
+
+    async def _read(self, since_ms: int | None) -> AsyncIterator[DeadLetter | Replayed]:
         async with scanning(self._settings, [self._dead_letters.name], since_ms=since_ms) as scan:
             async for batch in scan.batches():
                 for record in (record for records in batch.values() for record in records):
-                    match letters.read(record):
-                        case Replayed() as note:
-                            replayed[note.id] = note
-                        case letter if wanted(letter):
-                            newest.take(letter)
-        return Found([entry[-1] for entry in sorted(newest.heap)], newest.matching, replayed)
+                    yield letters.read(record)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Scan]:

@@ -15,6 +15,7 @@ from clearline.cli.commands.options import Output
 from clearline.cli.ends import CommandError, ExitCode, WrongUseError
 from clearline.cli.expiry import ago
 from clearline.cli.lines import Line
+from clearline.cli.moments import moment
 from clearline.cli.session import offline
 from clearline.cli.surroundings import OutputForm, Surroundings
 
@@ -47,15 +48,14 @@ def list_letters(
     """List what waits, the oldest first. Shows no contents."""
     with offline(context, output) as screen:
         wanted = _filter(topic, reason)
-        found = bus.run(_office(context.obj).find(wanted, limit=limit, since_ms=_ms(since_when, context.obj)))
-        shown = [each for each in found.letters if all_of_them or each.id not in found.replayed]
+        since = _ms(since_when, context.obj)
+        found = bus.run(_office(context.obj).find(wanted, limit=limit, since_ms=since, sent_again=all_of_them))
         if screen.wants_json:
-            screen.json(
-                {"items": [letter_view.as_json(each, found.replayed) for each in shown], "total": found.matching}
-            )
+            items = [letter_view.as_json(each, found.replayed) for each in found.letters]
+            screen.json({"items": items, "total": found.matching})
             return
-        screen.table(letter_view.HEADERS, [letter_view.row(each, found.replayed) for each in shown])
-        _tell_rest(screen, found, len(shown))
+        screen.table(letter_view.HEADERS, [letter_view.row(each, found.replayed) for each in found.letters])
+        _tell_rest(screen, found, "older")
 
 
 @app.command()
@@ -95,7 +95,9 @@ def replay(
     topic: Topic = None,
     reason: Reason = None,
     since_when: Since = None,
-    limit: Limit = 1_000,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="At most so many, the oldest.")
+    ] = 1_000,
     rate: Annotated[
         float, typer.Option("--rate", min=0.1, max=1_000, metavar="N", help="At most so many a second.")
     ] = 10,
@@ -107,21 +109,37 @@ def replay(
     with offline(context, OutputForm.TABLE) as screen:
         if not letter_ids and not any((topic, reason, since_when)):
             raise WrongUseError("Say which: by their ids, or with --topic, --reason or --since.")
-        office = _office(context.obj)
-        wanted = _any_id(letter_ids) if letter_ids else _filter(topic, reason)
-        found = bus.run(office.find(wanted, limit=limit, since_ms=_ms(since_when, context.obj)))
-        for each in letter_ids or ():
-            _only(found, each)
-        chosen = [each for each in found.letters if again or each.id not in found.replayed]
+        office, since = _office(context.obj), _ms(since_when, context.obj)
+        if letter_ids:
+            found = bus.run(office.find(_any_id(letter_ids), limit=limit, since_ms=since))
+            chosen = _chosen_by_id(found, letter_ids, screen, again=again)
+        else:
+            wanted = _filter(topic, reason)
+            found = bus.run(office.find(wanted, limit=limit, since_ms=since, oldest=True, sent_again=again))
+            chosen = list(found.letters)
         if dry_run or not chosen:
             screen.table(letter_view.HEADERS, [letter_view.row(each, found.replayed) for each in chosen])
             screen.note(f"{len(chosen)} would be sent again." if dry_run else "There is nothing to send again.")
+            _tell_rest(screen, found, "newer")
             return
         _confirm(context.obj, len(chosen), asked=not (yes or letter_ids))
         failed = bus.run(_replay(office, chosen, context.obj, screen, 1 / rate))
         sent = len(chosen) - failed
         screen.line(f"{sent} of {len(chosen)} {'was' if sent == 1 else 'were'} sent again.")
+        if cut := found.matching - len(chosen):
+            screen.note(f"{cut} newer ones wait still: call it again.")
         raise typer.Exit(ExitCode.FAILED if failed else ExitCode.FINE)
+
+
+def _chosen_by_id(found: "Found", letter_ids: list[str], screen: "Screen", *, again: bool) -> "list[DeadLetter]":
+    for each in letter_ids:
+        _only(found, each)
+    chosen = [each for each in found.letters if again or each.id not in found.replayed]
+    for letter in found.letters:
+        if letter not in chosen:
+            sent = found.replayed[letter.id]
+            screen.note(f"{letter.id} was sent again at {moment(sent.at)} by {sent.by}; --again sends it once more.")
+    return chosen
 
 
 async def _replay(
@@ -167,6 +185,10 @@ def _office(surroundings: Surroundings) -> "DeadLetterOffice":
 
 
 def _filter(topic: str | None, reason: str | None) -> "Callable[[DeadLetter], bool]":
+    from clearline.chassis.outcome import DeadReason  # noqa: PLC0415 - not for --help
+
+    if reason not in (None, *DeadReason):
+        raise WrongUseError(f"{reason} is no reason.", f"There are: {', '.join(DeadReason)}.")
     return lambda each: topic in (None, each.origin_topic) and reason in (None, each.reason)
 
 
@@ -204,12 +226,11 @@ def _confirm(surroundings: Surroundings, count: int, *, asked: bool) -> None:
         raise WrongUseError("Nothing was sent.")
 
 
-def _tell_rest(screen: "Screen", found: "Found", shown: int) -> None:
-    hidden, cut = len(found.letters) - shown, found.matching - len(found.letters)
-    if hidden:
-        screen.note(f"{hidden} more were sent again: see them with --all.")
-    if cut:
-        screen.note(f"{cut} older ones are left out: see more with --limit.")
+def _tell_rest(screen: "Screen", found: "Found", which: str) -> None:
+    if found.left_out:
+        screen.note(f"{found.left_out} more were sent again: see them with --all.")
+    if cut := found.matching - len(found.letters):
+        screen.note(f"{cut} {which} ones are left out: take more with --limit.")
 
 
 def _write(path: Path, value: Any) -> None:
