@@ -51,19 +51,20 @@ def code_of(error: pytest.ExceptionInfo[ClearlineError]) -> str:
 
 
 @pytest.mark.parametrize(
-    "proof",
+    ("proof", "told"),
     [
-        None,
-        replace(PROOF, outcome="failed", expires_at=None),
-        replace(PROOF, outcome="cancelled", expires_at=None),
-        replace(PROOF, expires_at=NOW),
-        replace(PROOF, expires_at=NOW - timedelta(days=1)),
+        (None, "no verification of revision 1 has ended yet"),
+        (replace(PROOF, outcome="failed", expires_at=None), "ended as failed"),
+        (replace(PROOF, outcome="cancelled", expires_at=None), "ended as cancelled"),
+        (replace(PROOF, expires_at=NOW), f"the proof of revision 1 expired on {NOW:%Y-%m-%d %H:%M:%SZ}"),
+        (replace(PROOF, expires_at=NOW - timedelta(days=1)), "the proof of revision 1 expired on"),
     ],
 )
-def test_nothing_but_an_unexpired_success_activates(proof: Proof | None) -> None:
+def test_nothing_but_an_unexpired_success_activates_and_each_refusal_says_why(proof: Proof | None, told: str) -> None:
     with pytest.raises(ClearlineError) as error:
         activate(profile(), 1, proof, NOW)
     assert code_of(error) == "CONNECTION_NOT_VERIFIED"
+    assert told in error.value.translation().user_message
 
 
 def test_activation_goes_live_and_remembers_what_it_replaced() -> None:

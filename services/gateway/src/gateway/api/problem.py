@@ -13,7 +13,9 @@ from clearline.chassis import tracing
 
 MEDIA_TYPE = "application/problem+json"
 UNAUTHORIZED = 401
-_SENTENCE = "This revision cannot go live because no valid verification proves it. Verify it, then activate it."
+_SENTENCE = (
+    "This revision cannot go live: the newest verification of revision 2 ended as failed. Verify it, then activate it."
+)
 
 
 class ProblemField(BaseModel):

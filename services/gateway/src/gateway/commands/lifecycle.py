@@ -4,7 +4,7 @@
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from clearline.catalogue import ClearlineError
 from gateway.commands.profile import Profile, Proof
@@ -27,6 +27,7 @@ def activate(profile: Profile, revision: int, proof: Proof | None, now: datetime
         raise ClearlineError(
             "CONNECTION_NOT_VERIFIED",
             connection_id=str(profile.id),
+            proof=_what_is_missing(revision, proof, status),
             revision=revision,
             verification_status=status,
         )
@@ -39,6 +40,14 @@ def activate(profile: Profile, revision: int, proof: Proof | None, now: datetime
         last_live_revision=None if replaced == revision else replaced,
         sequence=profile.sequence + 1,
     )
+
+
+def _what_is_missing(revision: int, proof: Proof | None, status: str) -> str:
+    if proof is None:
+        return f"no verification of revision {revision} has ended yet"
+    if status == "expired" and proof.expires_at is not None:
+        return f"the proof of revision {revision} expired on {proof.expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return f"the newest verification of revision {revision} ended as {status}"
 
 
 def deactivate(profile: Profile) -> Profile | None:
