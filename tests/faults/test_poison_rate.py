@@ -97,7 +97,7 @@ async def measured(kafka: str, database: MigratedDatabase, writer: Writer, kinds
     """From the first effect to the last of the good."""
     bus = await bus_of(kafka)
     async with database.connect() as owner:
-        await owner.execute("truncate verifications, verification_steps, changes, positions cascade")
+        await owner.execute("truncate verifications, changes, positions cascade")
         good, poisoned = await pending(owner, VERIFICATIONS_EACH, "test"), await pending(owner, 20, "poison")
         await fill(writer, bus, good, poisoned, kinds)
         left = "select count(*) from verifications where requested_by = 'test' and outcome = 'pending'"

@@ -12,7 +12,7 @@ from clearline.contracts.topics import CONNECTIONS, DEAD_LETTERS, Topic
 
 _VERIFICATIONS = """
 select v.connection_id::text, v.outcome,
-       (select count(*) from verification_steps s where s.verification_id = v.id) as steps,
+       (select count(*) from jsonb_object_keys(v.steps)) as steps,
        (select count(*) from changes c where c.connection_id = v.connection_id
           and c.type in ('connection.verified', 'connection.verification_failed')) as ends_told,
        (select count(*) from changes c where c.connection_id = v.connection_id

@@ -8,9 +8,17 @@ from services.gateway.tests.migrated import MigratedDatabase
 from tests.harness import database as databases
 
 TABLES = (
-    *("connection_credentials", "verification_operator_details", "verification_steps", "service_connection_profiles"),
-    *("connection_test_steps", "connection_tests"),
-    *("verifications", "connection_revisions", "outbox", "changes", "audit", "tokens", "idempotency_keys"),
+    *("connection_credentials", "verification_operator_details", "service_connection_profiles"),
+    *(
+        "connection_tests",
+        "verifications",
+        "connection_revisions",
+        "outbox",
+        "changes",
+        "audit",
+        "tokens",
+        "idempotency_keys",
+    ),
     *("reseals", "key_rotations", "sealing_keys"),
 )
 

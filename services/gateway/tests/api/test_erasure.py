@@ -14,11 +14,11 @@ MARK = "erase-me"
 async def retired(stand: ApiStand, client: Any, draft: dict[str, Any]) -> str:
     body = (await client.post("/connections", json=draft, headers={"idempotency-key": "once"})).json()
     url = f"/connections/{body['id']}"
-    await stand.end_verification(body["verification"]["id"], "failed")
     await stand.owner.execute(
-        "insert into verification_steps values ($1, 'development', 0, 'resolve', 'failed', 1, $2, null)",
-        *(body["verification"]["id"], {"host": f"{MARK}.example.com"}),
+        "update verifications set steps = $2 where id = $1",
+        *(body["verification"]["id"], {"0": {"evidence": {"host": f"{MARK}.example.com"}}}),
     )
+    await stand.end_verification(body["verification"]["id"], "failed")
     edit = {"config": {"host": f"{MARK}.example.org", "port": 1}, "owner": MARK}
     await client.put(url, json=edit, headers={"if-match": "*"})
     await client.post("/connections:test", json={"id": body["id"]})
@@ -54,7 +54,7 @@ async def test_nothing_of_what_it_held_is_left(stand: ApiStand, tcp_draft: Any) 
     other = (await admin.post("/connections", json=tcp_draft(name="another"))).json()
     connection_id = await retired(stand, admin, draft)
     before = await texts(stand.owner)
-    held = {"audit", "idempotency_keys", "connection_revisions", "service_connection_profiles", "verification_steps"}
+    held = {"audit", "idempotency_keys", "connection_revisions", "service_connection_profiles", "verifications"}
     held |= {"outbox", "reseals"}
     assert held <= marked(before)
     answer = await admin.post(f"/connections/{connection_id}:erase")

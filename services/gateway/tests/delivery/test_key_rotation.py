@@ -125,7 +125,10 @@ async def test_an_answer_replaces_every_copy_raises_the_sequence_and_is_told(
     event = answer(await asked(migrated, owner))
     async with projecting(migrated) as member:
         await member.take(event, event)
+        ended_at = await owner.fetchval("select completed_at from reseals")
         await member.take(event)
+        assert await owner.fetchval("select completed_at from reseals") == ended_at, "a repeat ended it anew"
+        assert member.count("clearline_projection_repeats_total") == 2
     assert await stored(owner) == [(1, NEW, "renewed"), (2, NEW, "renewed")]
     assert await owner.fetchval("select changed_at from connection_credentials where revision = 1") == changed_at
     assert await owner.fetchval("select sequence from service_connection_profiles") == 2

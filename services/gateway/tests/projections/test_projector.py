@@ -1,11 +1,13 @@
 """Each fact has its effect once: repeated, late, unknown, or handled by a member that lost its partition."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec import structs
 from services.gateway.tests.facts import failed, progressed, verified
 from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
 from services.gateway.tests.projections.projecting import Projecting, batch, projecting
@@ -20,6 +22,12 @@ async def one(owner: asyncpg.Connection, statement: str) -> tuple[Any, ...]:
     return tuple(row)
 
 
+async def steps(owner: asyncpg.Connection) -> dict[str, str]:
+    """Number → name, of the one verification there is."""
+    told = await owner.fetchval("select steps from verifications")
+    return {number: step["name"] for number, step in told.items()}
+
+
 NOTICES = "select array_agg(type order by id) from changes"
 
 
@@ -30,14 +38,11 @@ async def test_a_verification_goes_step_by_step_to_its_end(
     async with projecting(migrated) as member:
         await member.take(progressed(verification_id, 0), progressed(verification_id, 1))
         assert await one(owner, "select outcome, completed_at from verifications") == ("pending", None)
-        assert await owner.fetchval("select array_agg(name order by number) from verification_steps") == [
-            "resolve",
-            "connect",
-        ]
+        assert await steps(owner) == {"0": "resolve", "1": "connect"}
         await member.take(verified(verification_id))
     ended = await one(owner, "select outcome, expires_at - completed_at = interval '1 day', failure from verifications")
     assert ended == ("verified", True, None)
-    assert await owner.fetchval("select count(*) from verification_steps") == 6
+    assert list(await steps(owner)) == ["0", "1", "2", "3", "4", "5"]
     assert await owner.fetchval(NOTICES) == [
         "connection.verification_progressed",
         "connection.verified",
@@ -73,6 +78,26 @@ async def test_a_second_run_of_the_same_request_changes_nothing(
         assert member.count("clearline_projection_repeats_total") == 7
 
 
+async def test_a_second_run_after_midnight_changes_nothing_either(
+    migrated: MigratedDatabase, owner: asyncpg.Connection
+) -> None:
+    """Its facts have the same ids and other dates."""
+    verification_id = await add_verification(owner, await add_connection(owner))
+    run = [progressed(verification_id, 0), progressed(verification_id, 1)]
+    async with projecting(migrated) as member:
+        await member.take(*run)
+        before = await owner.fetchval("select steps from verifications")
+        slower = [structs.replace(each.data, step=structs.replace(each.data.step, duration_ms=99.0)) for each in run]
+        again = [
+            structs.replace(each, data=body, time=each.time + timedelta(days=1))
+            for each, body in zip(run, slower, strict=True)
+        ]
+        await member.take(*again)
+        assert await owner.fetchval("select steps from verifications") == before
+        assert await owner.fetchval(NOTICES) == ["connection.verification_progressed"]
+        assert member.count("clearline_projection_repeats_total") == 2
+
+
 async def test_an_end_after_another_end_is_late(migrated: MigratedDatabase, owner: asyncpg.Connection) -> None:
     verification_id = await add_verification(owner, await add_connection(owner))
     async with projecting(migrated) as member:
@@ -101,7 +126,7 @@ async def test_position_and_effect_are_one(migrated: MigratedDatabase, owner: as
         place = Partition(VERIFICATIONS.name, 0)
         assert await member.positions.load([place]) == {}
         assert await owner.fetchval("select outcome from verifications") == "pending"
-        assert await owner.fetchval("select count(*) from inbox") == 0
+        assert await steps(owner) == {}
         await owner.execute("alter table changes drop constraint broken")
         await member.take(verified(verification_id))
         assert await member.positions.load([place]) == {place: 1}

@@ -25,10 +25,8 @@ FOREIGN_ROWS = {
     "connection_revisions": BY_ENVIRONMENT,
     "connection_credentials": BY_ENVIRONMENT,
     "verifications": BY_ENVIRONMENT,
-    "verification_steps": BY_ENVIRONMENT,
     "verification_operator_details": BY_ENVIRONMENT,
     "connection_tests": BY_ENVIRONMENT,
-    "connection_test_steps": "name = 'connect'",  # as `_fill` writes them
     "reseals": BY_ENVIRONMENT,
     "audit": BY_ENVIRONMENT,
     "tokens": f"not environments <@ array['{OWN}']",
@@ -87,13 +85,10 @@ async def _fill(owner: asyncpg.Connection, environment: str, token: UUID) -> Non
     connection_id = await add_connection(owner, environment=environment)
     verification_id = await add_verification(owner, connection_id, environment=environment)
     test_id, rotation_id = uuid4(), uuid4()
-    step = "connect" if environment == FOREIGN else "resolve"
     label = caller("admin").label
     statements: tuple[tuple[str, tuple[object, ...]], ...] = (
-        ("verification_steps values ($1, $2, 1, 'resolve', 'passed', 1)", (verification_id, environment)),
         ("verification_operator_details values ($1, $2, 'x')", (verification_id, environment)),
         (f"{TEST} values ($1, $2, 'tcp', 'c', clock_timestamp(), $3, now())", (test_id, environment, label)),
-        ("connection_test_steps values ($1, 1, $2, 'passed', 1)", (test_id, step)),
         (f"{ROTATION} values ($1, 'k', 'c', now(), 't', now())", (rotation_id,)),
         (f"{RESEAL} values ($1, $2, gen_random_uuid(), $3, now())", (connection_id, environment, rotation_id)),
         (f"{AUDIT} values ('t', 'a', 'connection', $1, $2, 'c')", (str(connection_id), environment)),

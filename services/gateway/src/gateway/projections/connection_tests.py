@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from clearline.contracts import verification
 from clearline.contracts.event import Event, EventType
 from gateway.projections.projection import Surroundings
-from gateway.projections.verification_fold import Effects, Found, fold, in_order
-from gateway.projections.verifications import shown
+from gateway.projections.verification_fold import fold
+from gateway.projections.verifications import columns, found_in, write_steps
 from gateway.read_model import sql
 from gateway.read_model.pools import Connection
 
@@ -17,7 +17,7 @@ from gateway.read_model.pools import Connection
 class ConnectionTests:
     name = "connection_tests"
     types: tuple[EventType, ...] = (verification.PROGRESSED, verification.VERIFIED, verification.FAILED)
-    uses_inbox = True
+    uses_inbox = False  # the row says what it has heard
 
     async def apply(self, connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
         about_tests = [event for event in events if event.data.revision is None]
@@ -25,39 +25,11 @@ class ConnectionTests:
             return
         ids = sorted({event.data.verification_id for event in about_tests})
         rows = await connection.fetch(sql("connection_tests_lock"), ids)
-        found = {row["id"]: Found(row["id"], "", row["outcome"] == "pending") for row in rows}
-        effects = fold(found, about_tests)
-        await _write_steps(connection, effects)
-        await _write_ends(connection, effects)
+        effects = fold(found_in(rows), about_tests)
+        await write_steps(connection, "connection_tests_go_on", effects)
+        if effects.ends:
+            ends = sorted(effects.ends.items())
+            details = [None if end.failure is None else end.failure.operator_detail for _, end in ends]
+            await connection.execute(sql("connection_tests_end"), *columns(ends), details)
+        around.metrics.repeats.inc(effects.repeats)
         around.metrics.late.labels(self.name).inc(effects.late + len(effects.unknown))
-
-
-async def _write_steps(connection: Connection, effects: Effects) -> None:
-    if effects.ends:
-        await connection.execute(sql("connection_test_steps_clear"), sorted(effects.ends))
-    if not effects.steps:
-        return
-    steps = in_order(effects.steps)
-    await connection.execute(
-        sql("connection_test_steps_write"),
-        [test_id for test_id, _, _ in steps],
-        [number for _, number, _ in steps],
-        [step.name for _, _, step in steps],
-        [step.status for _, _, step in steps],
-        [step.duration_ms for _, _, step in steps],
-        [step.evidence for _, _, step in steps],
-        [step.skipped_because for _, _, step in steps],
-    )
-
-
-async def _write_ends(connection: Connection, effects: Effects) -> None:
-    if not effects.ends:
-        return
-    ends = sorted(effects.ends.items())
-    await connection.execute(
-        sql("connection_tests_end"),
-        [test_id for test_id, _ in ends],
-        [end.outcome for _, end in ends],
-        [None if end.failure is None else shown(end.failure) for _, end in ends],
-        [None if end.failure is None else end.failure.operator_detail for _, end in ends],
-    )

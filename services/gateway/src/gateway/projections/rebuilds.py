@@ -14,8 +14,7 @@ from gateway.projections.connection_sequences import ConnectionSequences, look
 from gateway.projections.connection_tests import ConnectionTests
 from gateway.projections.projection import Surroundings
 from gateway.projections.reseals import Reseals
-from gateway.projections.verifications import Verifications
-from gateway.projections.verifications_again import apply_again
+from gateway.projections.verifications import Verifications, apply_again
 from gateway.read_model import sql
 from gateway.read_model.pools import Connection
 
@@ -47,8 +46,8 @@ REBUILDS: Mapping[str, Rebuild] = {
     ),
     Verifications.name: Rebuild(
         VERIFICATIONS,
-        "of the last 30 days: steps and ends of pending verifications, dated when they were told; missing steps of "
-        "those that a fact has ended. Those that the clock has ended stay as they are",
+        "of the last 30 days: steps and ends of pending verifications, dated when they were told. Those that have "
+        "ended stay as they are",
         apply_again,
     ),
     ConnectionTests.name: Rebuild(

@@ -1,79 +1,107 @@
-"""What facts about verifications change, decided without a database: the first end counts, and what follows is late."""
+"""What facts about verifications change, decided without a database: the first end counts, and what follows is late.
+
+A fact is known by its verification and the number of its step, as its event's id is made from these. So the row says by
+itself what it has heard, and a repeat changes nothing.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from clearline.contracts.event import Event
+from clearline.contracts.event import Event, EventType
 from clearline.contracts.verification import Failure, Step, VerificationFailed, VerificationProgressed, Verified
-from gateway.read_model.changes import Change
+
+Steps = dict[int, Step]
+"""By number: one that was lost leaves a gap until the end tells all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """A verification's row before the batch."""
 
-    connection_id: UUID
-    environment: str
-    pending: bool
+    outcome: str = "pending"
+    code: str | None = None
+    """Of a failure."""
+    told: frozenset[int] = frozenset()
+    """The numbers of the steps that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a verification ended."""
+    """How a verification ended, with all its steps."""
 
     outcome: str
     failure: Failure | None
+    steps: Steps
+    told_at: datetime
+
+    @property
+    def code(self) -> str | None:
+        return None if self.failure is None else self.failure.code
 
 
 @dataclass(slots=True)
 class Effects:
     """What the batch writes."""
 
-    steps: dict[UUID, dict[int, Step]] = field(default_factory=dict)
+    steps: dict[UUID, Steps] = field(default_factory=dict)
+    """New ones of what goes on."""
     ends: dict[UUID, End] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-    """One of each verification, its last: a batch is seen at once, and a page that hears of an end asks for all."""
+    news: dict[UUID, EventType] = field(default_factory=dict)
+    """Of each verification the last: a batch is seen at once, and a page that hears of an end asks for all."""
     unknown: list[Event] = field(default_factory=list)
+    repeats: int = 0
     late: int = 0
 
 
 def fold(found: Mapping[UUID, Found], events: Iterable[Event]) -> Effects:
     """Go through the facts in their order. An end tells all steps anew, so it stands even where progress is missing."""
-    effects, last = Effects(), dict[UUID, Event]()
+    effects = Effects()
     for event in events:
         verification_id: UUID = event.data.verification_id
         row = found.get(verification_id)
         if row is None:
             effects.unknown.append(event)
-        elif not row.pending or verification_id in effects.ends:
-            effects.late += 1
-        else:
-            _take(effects, verification_id, event)
-            last[verification_id] = event
-    for verification_id, event in last.items():
-        row = found[verification_id]
-        effects.changes.append(Change.of(event.type, row.connection_id, row.environment))
+        elif _take(effects, verification_id, row, event):
+            effects.news[verification_id] = event.type
     return effects
 
 
-def in_order(steps: Mapping[UUID, Mapping[int, Step]]) -> list[tuple[UUID, int, Step]]:
-    """As rows are written, so that two writers meet them in one order."""
-    return [(key, number, step) for key in sorted(steps) for number, step in sorted(steps[key].items())]
-
-
-def _take(effects: Effects, verification_id: UUID, event: Event) -> None:
+def _take(effects: Effects, verification_id: UUID, row: Found, event: Event) -> bool:
+    """Whether it changes anything."""
     match event.data:
         case VerificationProgressed(number=number, step=step):
-            effects.steps.setdefault(verification_id, {})[number] = step
+            return _go_on(effects, verification_id, row, number, step)
         case Verified(steps=steps):
-            _end(effects, verification_id, End("verified", None), steps)
+            return _end(effects, verification_id, row, End("verified", None, dict(enumerate(steps)), event.time))
         case VerificationFailed(steps=steps, outcome=outcome, failure=failure):
-            _end(effects, verification_id, End(outcome, failure), steps)
+            return _end(effects, verification_id, row, End(outcome, failure, dict(enumerate(steps)), event.time))
         case other:
             raise TypeError(f"{type(other).__name__} is no fact about a verification")
 
 
-def _end(effects: Effects, verification_id: UUID, end: End, steps: tuple[Step, ...]) -> None:
-    effects.steps[verification_id] = dict(enumerate(steps))
-    effects.ends[verification_id] = end
+def _go_on(effects: Effects, verification_id: UUID, row: Found, number: int, step: Step) -> bool:
+    end = effects.ends.get(verification_id)
+    heard = effects.steps.get(verification_id, {}) if end is None else end.steps
+    if number in heard or (end is None and number in row.told):
+        effects.repeats += 1
+    elif end is not None or row.outcome != "pending":
+        effects.late += 1
+    else:
+        effects.steps.setdefault(verification_id, {})[number] = step
+        return True
+    return False
+
+
+def _end(effects: Effects, verification_id: UUID, row: Found, end: End) -> bool:
+    first: End | Found = effects.ends.get(verification_id, row)
+    if first.outcome == "pending":
+        effects.steps.pop(verification_id, None)
+        effects.ends[verification_id] = end
+        return True
+    if (first.outcome, first.code) == (end.outcome, end.code):
+        effects.repeats += 1
+    else:
+        effects.late += 1
+    return False

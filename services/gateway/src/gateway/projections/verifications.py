@@ -5,18 +5,20 @@ its request is published, so the fact belongs to another database (a restored ba
 every connection for one, and Kafka keeps the fact for thirty days.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import structlog
 
 from clearline.contracts import verification
 from clearline.contracts.event import Event, EventType
 from gateway.projections.projection import Surroundings
-from gateway.projections.verification_fold import Effects, Found, fold, in_order
+from gateway.projections.verification_fold import Effects, End, Found, fold
 from gateway.read_model import sql
-from gateway.read_model.changes import tell
+from gateway.read_model.changes import Change, tell
 from gateway.read_model.pools import Connection
 
 _log = structlog.get_logger(__name__)
@@ -25,19 +27,11 @@ _log = structlog.get_logger(__name__)
 class Verifications:
     name = "verifications"
     types: tuple[EventType, ...] = (verification.PROGRESSED, verification.VERIFIED, verification.FAILED)
-    uses_inbox = True
+    uses_inbox = False  # the row says what it has heard
 
     async def apply(self, connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
-        about_revisions = [event for event in events if event.data.revision is not None]
-        ids = sorted({event.data.verification_id for event in about_revisions})
-        rows = await connection.fetch(sql("verifications_lock"), ids)
-        found = {
-            row["id"]: Found(row["connection_id"], row["environment"], row["outcome"] == "pending") for row in rows
-        }
-        effects = fold(found, about_revisions)
-        await write_steps(connection, effects, found)
-        await _write_ends(connection, effects, found, around)
-        await tell(connection, effects.changes)
+        effects = await _project(connection, events, around.validity, again=False)
+        around.metrics.repeats.inc(effects.repeats)
         around.metrics.late.labels(self.name).inc(effects.late)
         for event in effects.unknown:
             around.metrics.unknown.labels(self.name).inc()
@@ -48,52 +42,62 @@ class Verifications:
             )
 
 
-async def write_steps(connection: Connection, effects: Effects, found: Mapping[UUID, Found]) -> None:
-    """The steps told, and of an end those that it tells anew."""
+async def apply_again(connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
+    """Bring what is missing of the effect of `events`. An old success must not become a fresh one."""
+    effects = await _project(connection, events, around.validity, again=True)
+    around.metrics.unknown.labels(Verifications.name).inc(len(effects.unknown))
+
+
+async def _project(connection: Connection, events: Sequence[Event], validity: timedelta, *, again: bool) -> Effects:
+    """`again` dates an end when it was told, not now."""
+    about_revisions = [event for event in events if event.data.revision is not None]
+    ids = sorted({event.data.verification_id for event in about_revisions})
+    rows = {row["id"]: row for row in await connection.fetch(sql("verifications_lock"), ids)}
+    effects = fold(found_in(rows.values()), about_revisions)
+    await write_steps(connection, "verifications_go_on", effects)
     if effects.ends:
-        await connection.execute(sql("verification_steps_clear"), sorted(effects.ends))
-    if not effects.steps:
-        return
-    steps = in_order(effects.steps)
-    await connection.execute(
-        sql("verification_steps_write"),
-        [verification_id for verification_id, _, _ in steps],
-        [found[verification_id].environment for verification_id, _, _ in steps],
-        [number for _, number, _ in steps],
-        [step.name for _, _, step in steps],
-        [step.status for _, _, step in steps],
-        [step.duration_ms for _, _, step in steps],
-        [step.evidence for _, _, step in steps],
-        [step.skipped_because for _, _, step in steps],
-    )
+        ends = sorted(effects.ends.items())
+        told_at = [end.told_at if again else None for _, end in ends]
+        await connection.execute(sql("verifications_end"), *columns(ends), told_at, validity)
+        await _write_operator_details(connection, ends, rows)
+    about = {key: (rows[key]["connection_id"], rows[key]["environment"]) for key in effects.news}
+    await tell(connection, [Change.of(event_type, *about[key]) for key, event_type in effects.news.items()])
+    return effects
 
 
-async def _write_ends(
-    connection: Connection, effects: Effects, found: Mapping[UUID, Found], around: Surroundings
-) -> None:
-    if not effects.ends:
-        return
-    ends = sorted(effects.ends.items())
-    await connection.execute(
-        sql("verifications_end"),
-        [verification_id for verification_id, _ in ends],
+def found_in(rows: Iterable[asyncpg.Record]) -> dict[UUID, Found]:
+    """What locked rows of verifications, or of tests, have heard."""
+    return {row["id"]: Found(row["outcome"], row["code"], frozenset(row["told"])) for row in rows}
+
+
+async def write_steps(connection: Connection, statement: str, effects: Effects) -> None:
+    """Put new steps to those that go on; in order of ids, so that two writers meet the rows alike."""
+    if effects.steps:
+        steps = sorted(effects.steps.items())
+        await connection.execute(sql(statement), [key for key, _ in steps], [heard for _, heard in steps])
+
+
+def columns(ends: Sequence[tuple[UUID, End]]) -> tuple[list[object], ...]:
+    """Id, outcome, failure as anyone reads it, and steps."""
+    return (
+        [key for key, _ in ends],
         [end.outcome for _, end in ends],
         [None if end.failure is None else shown(end.failure) for _, end in ends],
-        around.validity,
+        [end.steps for _, end in ends],
     )
-    await write_operator_details(connection, effects, found)
 
 
-async def write_operator_details(connection: Connection, effects: Effects, found: Mapping[UUID, Found]) -> None:
+async def _write_operator_details(
+    connection: Connection, ends: Sequence[tuple[UUID, End]], rows: Mapping[UUID, asyncpg.Record]
+) -> None:
     """The half of each failure that only operators read."""
-    ends = sorted(effects.ends.items())
-    failures = [(verification_id, end.failure) for verification_id, end in ends if end.failure is not None]
+    failures = [(key, end.failure) for key, end in ends if end.failure is not None]
     if not failures:
         return
     await connection.execute(
         sql("operator_details_write"),
-        [verification_id for verification_id, _ in failures],
-        [found[verification_id].environment for verification_id, _ in failures],
+        [key for key, _ in failures],
+        [rows[key]["environment"] for key, _ in failures],
         [failure.operator_detail for _, failure in failures],
     )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from clearline.catalogue import ClearlineError
 from gateway.queries.reading import Json, Reading
+from gateway.queries.verification_objects import in_order
 from gateway.read_model import sql
 
 _PLAIN = (
@@ -24,7 +25,6 @@ class ConnectionTestById:
         row = await reading.connection.fetchrow(sql("connection_test_by_id"), self.test_id)
         if row is None:
             raise ClearlineError("TEST_NOT_FOUND")
-        steps = await reading.connection.fetch(sql("connection_test_steps_of"), self.test_id)
         failure = row["failure"]
         if failure is not None:
             failure = {**failure, "operator_detail": row["operator_detail"]}
@@ -33,6 +33,6 @@ class ConnectionTestById:
             "why": "unsaved",
             "status": row["outcome"],
             "expires_at": None,
-            "steps": [dict(step) for step in steps],
+            "steps": in_order(row["steps"]),
             "failure": failure,
         }

@@ -1,6 +1,6 @@
 """Verifications as every endpoint shows them: status by the reader's clock, steps, failure by the reader's role."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from gateway.queries.reading import Json, Reading, Row
@@ -13,18 +13,19 @@ async def verification_objects(reading: Reading, rows: Sequence[Row]) -> dict[UU
     ids = [row["id"] for row in rows]
     if not ids:
         return {}
-    steps: dict[UUID, list[Json]] = {each: [] for each in ids}
-    for step in await reading.connection.fetch(sql("steps_of"), ids):
-        steps[step["verification_id"]].append({name: step[name] for name in _STEP})
     details = await _operator_details(reading, ids)
-    return {row["id"]: _object(reading, row, steps[row["id"]], details.get(row["id"])) for row in rows}
+    return {row["id"]: _object(reading, row, details.get(row["id"])) for row in rows}
 
 
-_STEP = ("name", "status", "duration_ms", "evidence", "skipped_because")
 _PLAIN = (
     *("id", "connection_id", "revision", "why", "correlation_id"),
     *("requested_at", "requested_by", "completed_at", "expires_at"),
 )
+
+
+def in_order(steps: Mapping[str, Json]) -> list[Json]:
+    """The steps of a row, by their numbers."""
+    return [steps[number] for number in sorted(steps, key=int)]
 
 
 async def _operator_details(reading: Reading, ids: list[UUID]) -> dict[UUID, str]:
@@ -35,10 +36,10 @@ async def _operator_details(reading: Reading, ids: list[UUID]) -> dict[UUID, str
     return {row["verification_id"]: row["operator_detail"] for row in rows}
 
 
-def _object(reading: Reading, row: Row, steps: list[Json], detail: str | None) -> Json:
+def _object(reading: Reading, row: Row, detail: str | None) -> Json:
     failure = row["failure"]
     if failure is not None and detail is not None:
         failure = {**failure, "operator_detail": detail}
     status = status_at(row["outcome"], row["expires_at"], reading.now)
     shown: Json = {name: row[name] for name in _PLAIN}
-    return {**shown, "status": status, "steps": steps, "failure": failure}
+    return {**shown, "status": status, "steps": in_order(row["steps"]), "failure": failure}
