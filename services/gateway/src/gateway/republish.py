@@ -1,8 +1,10 @@
 """`gateway republish`: after Kafka has been lost, writes every connection's state to `clearline.connections` again.
 
-It goes through the outbox, page by page, each connection under its row's lock, so that no command is overtaken. Events
-keep the sequence of their connection: whoever has seen it already ignores the copy, so calling it twice does no harm.
-What is gone goes out as a tombstone, for a Kafka that came back from an older copy may still hold it.
+It goes through the outbox, each connection under its row's lock, so that no command is overtaken, and in a transaction
+of its own: a projector holds several of these locks at once, in the order that its batch brings, and whoever waited for
+one of them while he holds another could wait for ever. Events keep the sequence of their connection: whoever has seen
+it already ignores the copy, so calling it twice does no harm. What is gone goes out as a tombstone, for a Kafka that
+came back from an older copy may still hold it.
 """
 
 import argparse
@@ -24,7 +26,7 @@ from gateway.read_model.pools import Connection, open_pool
 from gateway.settings import RepublishSettings
 
 PAGE = 50
-"""Rows locked at once, for about a tenth of a second."""
+"""Connections between two looks at the outbox, and two lines of progress."""
 SHARE = 2
 """Half of what the outbox may hold stays free for commands."""
 NOBODY = UUID(int=0)
@@ -79,9 +81,10 @@ class Republishing:
             done, last = 0, after
             while page := await self._pool.fetch(sql("connections_to_republish"), last, PAGE):
                 await self._wait_for_room(last)
-                async with self._pool.acquire() as connection, connection.transaction():
+                async with self._pool.acquire() as connection:
                     for row in page:
-                        await self._append(connection, row["id"], gone=row["gone"])
+                        async with connection.transaction():
+                            await self._append(connection, row["id"], gone=row["gone"])
                 done, last = done + len(page), page[-1]["id"]
                 self._say(f"{done:,} connections, the last one {last}")
             async with self._pool.acquire() as connection, connection.transaction():
