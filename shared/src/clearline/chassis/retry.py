@@ -69,8 +69,10 @@ class Backoff:
         return full * (0.5 + 0.5 * jitter())
 
 
-WORLD = Backoff(first=0.2, most=10.0)
-"""A database that is back is noticed within ten seconds."""
+WORLD = Backoff(first=0.2, most=2.0)
+"""What is back is noticed within two seconds: recovery shall take at most a fifth longer than the backlog itself, and
+that of a minute's freeze takes ten to thirty. One try in one to two seconds for each thing in hand is no load, and each
+has a limit of its own."""
 KAFKA = Backoff(first=0.2, most=2.0)
 """For getting connected at all: nothing works before that, so look often."""
 RECORD = Backoff(first=0.5, most=12.0)
