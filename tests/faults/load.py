@@ -31,7 +31,7 @@ async def listener() -> AsyncIterator[int]:
 
 @dataclass
 class Load:
-    """`total` commands by `CLIENTS` clients, the same for the same seed but for what faults do to them."""
+    """Commands by `CLIENTS` clients until `total` are acknowledged, the same for one seed but for what faults do."""
 
     installation: Installation
     port: int
@@ -39,8 +39,9 @@ class Load:
     seed: int
     ledger: Ledger = field(default_factory=Ledger)
     versions: dict[str, int] = field(default_factory=dict)
+    begun: int = 0
     done: int = 0
-
+    """Acknowledged; of an edit that nobody answered it is not known, so it does not count."""
     asked: int = 0
     made: list[str] = field(default_factory=list)
     refused: int = 0
@@ -54,10 +55,10 @@ class Load:
     async def _client(self, session: aiohttp.ClientSession, number: int) -> None:
         chance = random.Random(self.seed * 1000 + number)  # noqa: S311 - repeatable, not secret
         while self.done < self.total:
-            self.done += 1
-            owner = f"team-{number}-{self.done}"
+            self.begun += 1
+            owner = f"team-{number}-{self.begun}"
             if not self.made or chance.random() < CREATES:
-                self.made.append(await self._create(session, f"c-{number}-{self.done}", owner))
+                self.made.append(await self._create(session, f"c-{number}-{self.begun}", owner))
             else:
                 await self._edit(session, chance.choice(self.made), owner)
 
@@ -69,8 +70,7 @@ class Load:
             answer = await self._ask(session, "post", "/connections", body, key)
         status, told, version = answer
         assert status == 201, told
-        self.ledger.acknowledge(told["id"], version, owner)
-        self.versions[told["id"]] = version
+        self._acknowledged(told["id"], version, owner)
         return str(told["id"])
 
     async def _edit(self, session: aiohttp.ClientSession, key: str, owner: str) -> None:
@@ -78,13 +78,17 @@ class Load:
         expected = {"if-match": f'"{self.versions[key]}"'}
         answer = await self._ask(session, "put", f"/connections/{key}", {"owner": owner}, expected)
         if answer is not None and answer[0] == 200:
-            self.ledger.acknowledge(key, answer[2], owner)
-            self.versions[key] = answer[2]
+            self._acknowledged(key, answer[2], owner)
             return
         if answer is not None:
             assert answer[0] == 412, answer
             self.refused += 1
         await self._look(session, key)
+
+    def _acknowledged(self, key: str, version: int, owner: str) -> None:
+        self.ledger.acknowledge(key, version, owner)
+        self.versions[key] = version
+        self.done += 1
 
     async def _look(self, session: aiohttp.ClientSession, key: str) -> None:
         """Take the version as it is now."""

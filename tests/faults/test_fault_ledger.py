@@ -58,4 +58,4 @@ async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     )
     assert found == [], f"seed {SEED}: {dict(disturbance.done)}"
     assert set(disturbance.kinds()) <= set(disturbance.done)
-    assert load.ledger.commands >= 0.8 * COMMANDS, "the rest were refused: a gateway died between effect and answer"
+    assert load.ledger.commands >= COMMANDS
