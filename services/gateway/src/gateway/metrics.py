@@ -82,6 +82,13 @@ class GatewayMetrics:
             registry=registry,
         )
 
+        # Grows while no verifier answers; a minute past its deadline the clock ends what waits.
+        self.oldest_pending = Gauge(
+            "clearline_verifications_oldest_pending_seconds",
+            "How long the oldest pending verification or test has waited; 0 where none is.",
+            registry=registry,
+        )
+
         # What the clock did, by duty; a duty that fails is tried again at the next turn.
         self.clock_done = Counter("clearline_clock_duties", "Things the clock did.", ("duty",), registry=registry)
         self.clock_failed = Counter(

@@ -47,11 +47,12 @@ from gateway.security.addresses import networks
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances
 from gateway.settings import ServeSettings
+from gateway.unanswered import UnansweredRequests
 from gateway.unproven import UnprovenConnections
 
 RELAY_SECONDS, PRODUCER_SECONDS, POOL_SECONDS = 5.0, 4.0, 2.0
 """How long each part may take to stop; with HTTP's six seconds less than the twenty after which others kill."""
-RELAY_POOL_SIZE = 5  # clock, outbox depth, what is unproven, who waits for an end; the relay has one of its own
+RELAY_POOL_SIZE = 6  # clock, outbox depth, unproven, unanswered, who waits for an end; the relay has one of its own
 WRONG_USE = 2
 
 _log = structlog.get_logger(__name__)
@@ -89,6 +90,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
     producer = Producer(settings=kafka, metrics=metrics, clock=clock, client_id="gateway")
     depth = OutboxDepth(relay_pool, own_metrics, clock, settings.outbox_limit)
     unproven = UnprovenConnections(relay_pool, own_metrics, clock)
+    unanswered = UnansweredRequests(relay_pool, own_metrics, clock)
     watch, ends = StoreWatch(api_pool, clock), EndsWatch(relay_pool, clock)
     chance = random.SystemRandom().random
     tools = _tools(settings, depth)
@@ -117,12 +119,13 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
         server=HttpServer(build(surroundings), settings.http_host, settings.http_port),
         ends=ends,
-        background=(watch.run, ends.run, depth.run, unproven.run, timekeeper.run),
+        background=(watch.run, ends.run, depth.run, unproven.run, unanswered.run, timekeeper.run),
     )
     health.add("postgres", watch.check)
     health.add("serving", gateway.check)
     health.add("kafka", lambda: _kafka(producer), required=False)
     health.add("outbox", lambda: _outbox(depth, settings.outbox_limit), required=False)
+    health.add("verifications", unanswered.check, required=False)
     return gateway
 
 
