@@ -5,6 +5,7 @@ import pytest
 from clearline.catalogue import ClearlineError
 from gateway.api import strict_json
 from gateway.api.problem import problem_of
+from gateway.api.strict_json import MAX_DEPTH
 
 CANARY = "s3cr3t-canary"
 
@@ -17,6 +18,9 @@ CANARY = "s3cr3t-canary"
         (b'{"a": "' + CANARY.encode() + b"\\q" + b'"}', "line 1, column 21"),
         (b'{"a": "' + CANARY.encode() + b'\xff"}', "it is not UTF-8"),
         (b"{" + CANARY.encode(), "line 1, column 2"),
+        (b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1), "it nests too deeply"),
+        (b'{"a": ' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH, "it nests too deeply"),
+        (b'{"a": [{"\\udc00": 1}]}', "half of a character"),
     ],
 )
 def test_the_place_is_told_and_the_value_is_not(body: bytes, told: str) -> None:
@@ -27,6 +31,12 @@ def test_the_place_is_told_and_the_value_is_not(body: bytes, told: str) -> None:
     assert told in problem["detail"]
     assert told not in problem["user_message"]
     assert "canary" not in str(problem)
+
+
+def test_what_only_looks_deep_or_broken_is_read() -> None:
+    assert strict_json.parse(b'"' + b"[{" * MAX_DEPTH + b'"') == "[{" * MAX_DEPTH
+    assert strict_json.parse(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+    assert strict_json.parse(b'"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
 
 
 def test_the_detail_of_any_other_problem_is_its_sentence() -> None:

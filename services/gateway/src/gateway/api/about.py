@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from gateway.api.access import Viewer
+from gateway.api.paths import PREFIX
 from gateway.api.values import Answer, Environment, Role
 
-router = APIRouter(tags=["about"])
+router = APIRouter(prefix=PREFIX, tags=["about"])
 
 
 class SessionAnswer(Answer):
@@ -28,14 +29,14 @@ class VersionAnswer(Answer):
 
 
 @router.get("/session", operation_id="getSession", response_model=SessionAnswer)
-async def session(caller: Viewer) -> dict[str, Any]:
+async def session(at: Viewer) -> dict[str, Any]:
     """Who this token belongs to, and what it may do."""
-    who = caller.principal
+    who = at.caller.principal
     return {"id": who.id, "name": who.name, "role": who.role, "environments": list(who.environments)}
 
 
 @router.get("/version", operation_id="getVersion", response_model=VersionAnswer)
-async def version(request: Request, _caller: Viewer) -> dict[str, Any]:
+async def version(request: Request, _at: Viewer) -> dict[str, Any]:
     """The gateway's version and the name of its installation."""
     about: dict[str, Any] = request.app.state.about
     return about

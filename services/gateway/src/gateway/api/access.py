@@ -1,11 +1,14 @@
 """Who may call what: the bearer token's holder, and the role that a route needs."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, cast
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, cast
+from uuid import UUID
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from clearline.catalogue import ClearlineError, FieldError
 from gateway.api.attempts import attempt_of
@@ -13,14 +16,32 @@ from gateway.api.correlation import correlation_id_of
 from gateway.api.faults import MAX_FAULTS, pointer_of
 from gateway.api.quotas import address_of, count, limits_of
 from gateway.commands.desk import Desk
+from gateway.commands.work import Command
+from gateway.queries.reading import Question
 from gateway.security.principal import Caller, Principal, Role
 
-BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="An API token: `Authorization: Bearer clt_…`.")
+R = TypeVar("R")
+BEARER = HTTPBearer(description="An API token: `Authorization: Bearer clt_…`.")
 
 
-async def desk(request: Request) -> Desk:
-    """The one object through which routes reach commands and questions (async: else it would hop to a thread)."""
-    return cast("Desk", request.app.state.desk)
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A caller at the desk: what a route can do is done with this caller's rights."""
+
+    desk: Desk
+    caller: Caller
+
+    def ask(self, question: Question[R]) -> Awaitable[R]:
+        """The answer to a question."""
+        return self.desk.ask(self.caller, question)
+
+    def perform(self, command: Command[R]) -> Awaitable[R]:
+        """Do all of a command, or nothing."""
+        return self.desk.perform(self.caller, command)
+
+    def change(self, command: Command[UUID]) -> Awaitable[dict[str, Any]]:
+        """Do a command about one connection and show it as that command left it."""
+        return self.desk.change(self.caller, command)
 
 
 def refuse_doubled(parameters: Iterable[tuple[str, str]]) -> None:
@@ -31,41 +52,57 @@ def refuse_doubled(parameters: Iterable[tuple[str, str]]) -> None:
         raise ClearlineError("VALIDATION_FAILED", pointer=doubled[0], errors=errors)
 
 
-def caller_with(role: Role) -> Callable[..., Awaitable[Caller]]:
-    """A dependency that lets callers of at least this role through."""
+class SignedIn(SecurityBase):
+    """A dependency that lets callers of at least one role through.
 
-    async def allowed(
-        request: Request,
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
-        at: Annotated[Desk, Depends(desk)],
-    ) -> Caller:
-        if given is None:
-            raise ClearlineError("NOT_AUTHENTICATED", why="no bearer token in the header Authorization")
-        principal = await _signed_in(request, given.credentials, at)
+    One for all that a caller needs: each further one below it would cost every request another round of the framework.
+    """
+
+    def __init__(self, role: Role) -> None:
+        self.model = BEARER
+        self.scheme_name = "token"
+        self._role = role
+
+    async def __call__(self, request: Request) -> Seat:
+        """The caller at the desk. Raises NOT_AUTHENTICATED, RATE_LIMITED, NOT_ALLOWED, VALIDATION_FAILED."""
+        desk = cast("Desk", request.app.state.desk)
+        principal = await _signed_in(request, _bearer(request), desk)
         count(request, principal)
-        if not principal.may(role):
-            raise ClearlineError("NOT_ALLOWED", role=role)
-        refuse_doubled(request.query_params.multi_items())
-        return Caller(principal, correlation_id_of(request.scope), await attempt_of(request))
+        if not principal.may(self._role):
+            raise ClearlineError("NOT_ALLOWED", role=self._role)
+        if request.scope["query_string"]:
+            refuse_doubled(request.query_params.multi_items())
+        return Seat(desk, Caller(principal, correlation_id_of(request.scope), await attempt_of(request)))
 
-    return allowed
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not (token := token.strip()):
+        raise ClearlineError("NOT_AUTHENTICATED", why="no bearer token in the header Authorization")
+    return token
 
 
 async def _signed_in(request: Request, token: str, at: Desk) -> Principal:
     """The token's holder. What is counted as a failure is a token that nobody holds, not one that has ended."""
-    limits, address = limits_of(request), address_of(request)
-    async with limits.turn(address, token):
-        try:
-            principal = await at.identify(token)
-        except ClearlineError as error:
-            if error.code == "NOT_AUTHENTICATED":
-                limits.note_failure(address)
-            raise
-        limits.note_success(token)
+    limits = limits_of(request)
+    if limits.knows(token):
+        return await _identified(request, token, at)
+    async with limits.turn(address_of(request), token):
+        return await _identified(request, token, at)
+
+
+async def _identified(request: Request, token: str, at: Desk) -> Principal:
+    limits = limits_of(request)
+    try:
+        principal = await at.identify(token)
+    except ClearlineError as error:
+        if error.code == "NOT_AUTHENTICATED":
+            limits.note_failure(address_of(request))
+        raise
+    limits.note_success(token)
     return principal
 
 
-AtDesk = Annotated[Desk, Depends(desk)]
-Viewer = Annotated[Caller, Depends(caller_with("viewer"))]
-Operator = Annotated[Caller, Depends(caller_with("operator"))]
-Admin = Annotated[Caller, Depends(caller_with("admin"))]
+Viewer = Annotated[Seat, Depends(SignedIn("viewer"))]
+Operator = Annotated[Seat, Depends(SignedIn("operator"))]
+Admin = Annotated[Seat, Depends(SignedIn("admin"))]

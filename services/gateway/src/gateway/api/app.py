@@ -34,7 +34,7 @@ from gateway.api.head import HeadAsGet
 from gateway.api.measured import HttpMetrics, Measured
 from gateway.api.prefer import MOST_LOOKS, Ends, NothingEnds
 from gateway.api.refusals import Refusals
-from gateway.api.traced import PREFIX, Traced
+from gateway.api.traced import Traced
 from gateway.commands.desk import Desk
 from gateway.security.fingerprint import Fingerprints
 from gateway.security.limits import Allowances, Limits
@@ -88,9 +88,8 @@ def create_api() -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False},  # ours begin before the framework does: `Traced`, `Measured`
     )
-    for resource in RESOURCES:  # straight into the app: a router between them is matched at every request
-        app.include_router(resource.router, prefix=PREFIX)
-    app.include_router(error_docs())
+    for router in (*(resource.router for resource in RESOURCES), error_docs()):
+        app.router.routes.extend(router.routes)  # not `include_router`: one between is matched twice at every request
     app.state.refusals = Refusals(load(), time.monotonic)
     describe(app)
     answer_errors(app)

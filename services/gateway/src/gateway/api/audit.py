@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from gateway.api.access import AtDesk, Operator
+from gateway.api.access import Operator
 from gateway.api.paging import Page, Paging
+from gateway.api.paths import PREFIX
 from gateway.api.values import Answer, Moment, Text
 from gateway.queries.audit import ListAudit
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = APIRouter(prefix=f"{PREFIX}/audit", tags=["audit"])
 
 
 class AuditAnswer(Answer):
@@ -48,10 +49,10 @@ class AuditFilters(Paging):
 
 
 @router.get("", operation_id="listAudit", response_model=Page[AuditAnswer])
-async def list_all(filters: Annotated[AuditFilters, Query()], caller: Operator, at: AtDesk) -> dict[str, Any]:
+async def list_all(filters: Annotated[AuditFilters, Query()], at: Operator) -> dict[str, Any]:
     """The audit, newest first, within the caller's environments."""
     values = filters.model_dump(exclude={"actor"})
-    return await at.ask(caller, ListAudit(**values | _actor(filters.actor)))
+    return await at.ask(ListAudit(**values | _actor(filters.actor)))
 
 
 def _actor(actor: str | None) -> dict[str, Any]:

@@ -7,16 +7,17 @@ from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
 
 from clearline.catalogue import ClearlineError, FieldError
-from gateway.api.access import AtDesk, Operator
+from gateway.api.access import Operator
 from gateway.api.connection_models import ConnectionTestAnswer
 from gateway.api.connection_requests import BeatRequest, Credentials, Name, Owner
+from gateway.api.paths import PREFIX
 from gateway.api.prefer import Waiting
 from gateway.api.values import Answer, Environment, Request
 from gateway.commands.cancel_test import CancelTest
 from gateway.commands.start_test import StartTest
 from gateway.queries.connection_tests import ConnectionTestById
 
-router = APIRouter(tags=["connection tests"])
+router = APIRouter(prefix=PREFIX, tags=["connection tests"])
 Shown = dict[str, Any]
 NEEDED = ("environment", "kind", "config")
 
@@ -82,13 +83,13 @@ class TestAnswer(Answer):
     response_model=TestAnswer,
     response_model_exclude_unset=True,
 )
-async def start(body: TestRequest, response: Response, wish: Waiting, caller: Operator, at: AtDesk) -> Shown:
+async def start(body: TestRequest, response: Response, wish: Waiting, at: Operator) -> Shown:
     """Try values without saving them. How it went is kept for one hour, the values are not."""
-    started = await at.perform(caller, body.command())
+    started = await at.perform(body.command())
     response.headers["location"] = f"/api/v1/connection-tests/{started.test_id}"
     answer: Shown = {"test_id": started.test_id, "correlation_id": started.correlation_id}
     question = ConnectionTestById(started.test_id)
-    ended = await wish.end_of(started.test_id, lambda: at.ask(caller, question), response)
+    ended = await wish.end_of(started.test_id, lambda: at.ask(question), response)
     return answer if ended is None else {**answer, "test": ended}
 
 
@@ -97,9 +98,9 @@ async def start(body: TestRequest, response: Response, wish: Waiting, caller: Op
     operation_id="getConnectionTest",
     response_model=ConnectionTestAnswer,
 )
-async def get(test_id: UUID, caller: Operator, at: AtDesk) -> Shown:
+async def get(test_id: UUID, at: Operator) -> Shown:
     """One test, its steps as they come: for whoever started it and for admins, for one hour."""
-    return await at.ask(caller, ConnectionTestById(test_id))
+    return await at.ask(ConnectionTestById(test_id))
 
 
 @router.delete(
@@ -108,7 +109,7 @@ async def get(test_id: UUID, caller: Operator, at: AtDesk) -> Shown:
     operation_id="cancelConnectionTest",
     response_model=ConnectionTestAnswer,
 )
-async def cancel(test_id: UUID, caller: Operator, at: AtDesk) -> Shown:
+async def cancel(test_id: UUID, at: Operator) -> Shown:
     """End a running test now. It is `cancelled` when the verifier has answered; one that has ended stays as it is."""
-    await at.perform(caller, CancelTest(test_id))
-    return await at.ask(caller, ConnectionTestById(test_id))
+    await at.perform(CancelTest(test_id))
+    return await at.ask(ConnectionTestById(test_id))

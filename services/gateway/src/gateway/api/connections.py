@@ -6,17 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from clearline.probes.naming import canonical_name
-from gateway.api.access import AtDesk, Operator, Viewer
+from gateway.api.access import Operator, Viewer
 from gateway.api.connection_models import ChangeAnswer, ConnectionAnswer
 from gateway.api.connection_requests import ConnectionFilters, CreateConnectionRequest, EditConnectionRequest
 from gateway.api.edits import edit_of
 from gateway.api.paging import Page, Paging
+from gateway.api.paths import PREFIX
 from gateway.api.preconditions import RequiredVersion, tell_version
 from gateway.commands.retire_connection import RetireConnection
 from gateway.queries.audit import ConnectionHistory
 from gateway.queries.connections import ConnectionById, ListConnections
 
-router = APIRouter(prefix="/connections", tags=["connections"])
+router = APIRouter(prefix=f"{PREFIX}/connections", tags=["connections"])
 Shown = dict[str, Any]
 
 
@@ -27,9 +28,9 @@ Shown = dict[str, Any]
     response_model=ConnectionAnswer,
     response_model_exclude_unset=True,
 )
-async def create(body: CreateConnectionRequest, response: Response, caller: Operator, at: AtDesk) -> Shown:
+async def create(body: CreateConnectionRequest, response: Response, at: Operator) -> Shown:
     """Configure a connection. Its first verification is queued by the same transaction."""
-    shown = await at.change(caller, body.command())
+    shown = await at.change(body.command())
     response.headers["location"] = f"/api/v1/connections/{shown['id']}"
     tell_version(response, shown["version"])
     return shown
@@ -38,20 +39,20 @@ async def create(body: CreateConnectionRequest, response: Response, caller: Oper
 @router.get(
     "", operation_id="listConnections", response_model=Page[ConnectionAnswer], response_model_exclude_unset=True
 )
-async def list_all(filters: Annotated[ConnectionFilters, Query()], caller: Viewer, at: AtDesk) -> Shown:
+async def list_all(filters: Annotated[ConnectionFilters, Query()], at: Viewer) -> Shown:
     """Connections that the caller may see, newest first."""
     values = filters.model_dump()
     if filters.name is not None:
         values["name"] = canonical_name(filters.name)
-    return await at.ask(caller, ListConnections(**values))
+    return await at.ask(ListConnections(**values))
 
 
 @router.get(
     "/{connection_id}", operation_id="getConnection", response_model=ConnectionAnswer, response_model_exclude_unset=True
 )
-async def get(connection_id: UUID, response: Response, caller: Viewer, at: AtDesk) -> Shown:
+async def get(connection_id: UUID, response: Response, at: Viewer) -> Shown:
     """One connection; its ETag goes back as If-Match."""
-    shown = await at.ask(caller, ConnectionById(connection_id))
+    shown = await at.ask(ConnectionById(connection_id))
     tell_version(response, shown["version"])
     return shown
 
@@ -64,15 +65,14 @@ async def get(connection_id: UUID, response: Response, caller: Viewer, at: AtDes
 )
 async def edit(
     *,
-    caller: Operator,  # before the version: who may not edit is told that first
+    at: Operator,  # before the version: who may not edit is told that first
     connection_id: UUID,
     expected: RequiredVersion,
     body: EditConnectionRequest,
     response: Response,
-    at: AtDesk,
 ) -> Shown:
     """Change a connection. New config or credentials make a new revision and queue its verification."""
-    shown = await at.change(caller, edit_of(connection_id, expected, body))
+    shown = await at.change(edit_of(connection_id, expected, body))
     tell_version(response, shown["version"])
     return shown
 
@@ -84,11 +84,9 @@ async def edit(
     response_model=ConnectionAnswer,
     response_model_exclude_unset=True,
 )
-async def retire(
-    caller: Operator, connection_id: UUID, expected: RequiredVersion, response: Response, at: AtDesk
-) -> Shown:
+async def retire(at: Operator, connection_id: UUID, expected: RequiredVersion, response: Response) -> Shown:
     """Retire a connection for good. Its credentials are gone at once and its name is free."""
-    shown = await at.change(caller, RetireConnection(connection_id=connection_id, expected=expected))
+    shown = await at.change(RetireConnection(connection_id=connection_id, expected=expected))
     tell_version(response, shown["version"])
     return shown
 
@@ -99,8 +97,6 @@ async def retire(
     response_model=Page[ChangeAnswer],
     response_model_exclude_unset=True,
 )
-async def history(connection_id: UUID, paging: Annotated[Paging, Query()], caller: Viewer, at: AtDesk) -> Shown:
+async def history(connection_id: UUID, paging: Annotated[Paging, Query()], at: Viewer) -> Shown:
     """Who changed what and when, newest first."""
-    return await at.ask(
-        caller, ConnectionHistory(connection_id=connection_id, limit=paging.limit, cursor=paging.cursor)
-    )
+    return await at.ask(ConnectionHistory(connection_id=connection_id, limit=paging.limit, cursor=paging.cursor))

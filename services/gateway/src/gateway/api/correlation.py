@@ -1,12 +1,12 @@
 """Outermost: every request gets a correlation id, every response tells it, and no exception leaves as anything else."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from traceback import format_tb
 from uuid import UUID
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clearline.catalogue import ClearlineError
@@ -14,6 +14,8 @@ from clearline.chassis import correlation
 from gateway.api.problem import problem_response
 
 HEADER = "x-correlation-id"
+RawHeader = tuple[bytes, bytes]
+_DEFAULTS: tuple[RawHeader, ...] = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _WITH_ANSWER = "with_answer"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 _log = structlog.get_logger(__name__)
@@ -40,11 +42,8 @@ class Correlated:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                headers[HEADER] = correlation_id
-                headers.update(scope["state"].get(_WITH_ANSWER, {}))
-                headers.setdefault("cache-control", "no-store")
-                headers.setdefault("x-content-type-options", "nosniff")
+                told = {HEADER: correlation_id, **scope["state"].get(_WITH_ANSWER, {})}
+                message["headers"] = [*_with_defaults(message["headers"]), *_encoded(told)]
             await send(message)
 
         with correlation.bound(correlation_id):
@@ -58,6 +57,17 @@ class Correlated:
                     unexpected = ClearlineError("UNEXPECTED", why=type(error).__name__)
                     response = problem_response(unexpected, instance=scope["path"], correlation_id=correlation_id)
                     await response(scope, receive, tell)
+
+
+def _with_defaults(headers: Iterable[RawHeader]) -> list[RawHeader]:
+    """What is to be said unless the answer itself says otherwise."""
+    given = list(headers)
+    names = {name for name, _ in given}
+    return [*given, *(each for each in _DEFAULTS if each[0] not in names)]
+
+
+def _encoded(headers: Mapping[str, str]) -> Iterator[RawHeader]:
+    return ((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 
 
 def tell_with_answer(scope: Scope, headers: Mapping[str, str]) -> None:

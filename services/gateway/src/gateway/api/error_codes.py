@@ -8,9 +8,10 @@ from clearline.catalogue import ClearlineError, Entry, load
 from clearline.catalogue.entry import SOURCE_LOCALE
 from gateway.api.access import Viewer
 from gateway.api.paging import Page, Paging
+from gateway.api.paths import PREFIX
 from gateway.api.values import Answer, FaultOwner, RetryClass
 
-router = APIRouter(prefix="/error-catalogue", tags=["catalogue"])
+router = APIRouter(prefix=f"{PREFIX}/error-catalogue", tags=["catalogue"])
 Shown = dict[str, Any]
 
 
@@ -32,11 +33,11 @@ class CodeAnswer(Answer):
 
 
 @router.get("", operation_id="listErrorCodes", response_model=Page[CodeAnswer], response_model_exclude_unset=True)
-async def list_all(paging: Annotated[Paging, Query()], caller: Viewer) -> Shown:
+async def list_all(paging: Annotated[Paging, Query()], at: Viewer) -> Shown:
     """The whole catalogue, on one page."""
     if paging.cursor is not None:
         raise ClearlineError("CURSOR_INVALID")
-    for_operators = caller.principal.sees_operator_detail
+    for_operators = at.caller.principal.sees_operator_detail
     return {"items": [_shown(entry, for_operators=for_operators) for entry in load()], "next_cursor": None}
 
 

@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from gateway.api.access import Admin, AtDesk
+from gateway.api.access import Admin
+from gateway.api.paths import PREFIX
 from gateway.api.values import Answer, Environment, Request
 from gateway.commands.rotate_keys import RotateKeys
 from gateway.queries.sealing_keys import SealingKeys
 
-router = APIRouter(tags=["keys"])
+router = APIRouter(prefix=PREFIX, tags=["keys"])
 Shown = dict[str, Any]
 
 
@@ -74,13 +75,13 @@ class KeysAnswer(Answer):
 
 
 @router.get("/keys", operation_id="getSealingKeys", response_model=KeysAnswer)
-async def get(caller: Admin, at: AtDesk) -> Shown:
+async def get(at: Admin) -> Shown:
     """What is stored under which key, how far the rotation is, and which private key may go."""
-    return await at.ask(caller, SealingKeys(at.sealing_key_id))
+    return await at.ask(SealingKeys(at.desk.sealing_key_id))
 
 
 @router.post("/keys:rotate", status_code=202, operation_id="rotateSealingKeys", response_model=KeysAnswer)
-async def rotate(caller: Admin, at: AtDesk, body: RotateRequest | None = None) -> Shown:
+async def rotate(at: Admin, body: RotateRequest | None = None) -> Shown:
     """Have every stored credential sealed for the current key. Asking again while it goes on begins nothing new."""
-    await at.perform(caller, RotateKeys(key_id=body.key_id if body else None))
-    return await at.ask(caller, SealingKeys(at.sealing_key_id))
+    await at.perform(RotateKeys(key_id=body.key_id if body else None))
+    return await at.ask(SealingKeys(at.desk.sealing_key_id))

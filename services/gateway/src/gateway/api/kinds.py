@@ -10,9 +10,10 @@ from clearline.probes.probe import Kind
 from clearline.probes.registry import KINDS
 from gateway.api.access import Viewer
 from gateway.api.paging import Page, Paging
+from gateway.api.paths import PREFIX
 from gateway.api.values import Answer, StepName
 
-router = APIRouter(prefix="/connection-kinds", tags=["kinds"])
+router = APIRouter(prefix=f"{PREFIX}/connection-kinds", tags=["kinds"])
 Shown = dict[str, Any]
 
 
@@ -36,7 +37,7 @@ class KindAnswer(Answer):
 
 
 @router.get("", operation_id="listConnectionKinds", response_model=Page[KindAnswer])
-async def list_all(paging: Annotated[Paging, Query()], _caller: Viewer) -> Shown:
+async def list_all(paging: Annotated[Paging, Query()], _at: Viewer) -> Shown:
     """Every kind, on one page."""
     if paging.cursor is not None:
         raise ClearlineError("CURSOR_INVALID")
@@ -44,7 +45,7 @@ async def list_all(paging: Annotated[Paging, Query()], _caller: Viewer) -> Shown
 
 
 @router.get("/{kind}", operation_id="getConnectionKind", response_model=KindAnswer)
-async def get(kind: Annotated[str, Path(max_length=63)], _caller: Viewer) -> Shown:
+async def get(kind: Annotated[str, Path(max_length=63)], _at: Viewer) -> Shown:
     """One kind with its forms."""
     if (found := KINDS.get(kind)) is None:
         raise ClearlineError("KIND_UNKNOWN")

@@ -29,6 +29,16 @@ class HttpMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self._series: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+
+    def note(self, operation: str, status: str, seconds: float) -> None:
+        """One request was answered. The series are looked up once: their labels are checked anew at each look."""
+        if (series := self._series.get((operation, status))) is None:
+            series = self.requests.labels(operation, status), self.seconds.labels(operation)
+            self._series[operation, status] = series
+        counted, timed = series
+        counted.inc()
+        timed.observe(seconds, tracing.exemplar())
 
 
 class Measured:
@@ -56,5 +66,4 @@ class Measured:
             await self._app(scope, receive, noted)
         finally:
             operation = getattr(scope.get("route"), "operation_id", None) or NO_OPERATION
-            self._metrics.requests.labels(operation, status).inc()
-            self._metrics.seconds.labels(operation).observe(self._monotonic() - begun, tracing.exemplar())
+            self._metrics.note(operation, status, self._monotonic() - begun)

@@ -7,13 +7,15 @@ from clearline.catalogue import ClearlineError
 
 MAX_DEPTH = 32
 """No body of ours nests deeper than ten; a parser further on must not be made to recurse."""
+_ESCAPE = "\\u"
+"""Without one no text can hold half a character: what is written out is UTF-8."""
 
 
 def parse(raw: bytes) -> Any:
     """The document. Raises MALFORMED_JSON, which never repeats what was sent."""
     try:
         text = raw.decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+        document = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise malformed("it is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -21,7 +23,8 @@ def parse(raw: bytes) -> Any:
         raise malformed(f"{fault}, line {error.lineno}, column {error.colno}") from None
     except (RecursionError, ValueError):  # nested beyond the interpreter's limit; a number of thousands of digits
         raise malformed("it nests too deeply, or holds a number that is too long") from None
-    _check(document, MAX_DEPTH)
+    if _ESCAPE in text or text.count("{") + text.count("[") >= MAX_DEPTH:
+        _check(document, MAX_DEPTH)
     return document
 
 
@@ -46,6 +49,9 @@ def _finite(text: str) -> float:
     if number in {float("inf"), float("-inf")}:
         raise malformed("a number is too large")
     return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
 
 
 def _check(value: Any, depth: int) -> None:

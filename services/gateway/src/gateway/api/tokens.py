@@ -7,15 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from gateway.api.access import Admin, AtDesk
+from gateway.api.access import Admin
 from gateway.api.connection_requests import Name
 from gateway.api.paging import Page, Paging
+from gateway.api.paths import PREFIX
 from gateway.api.values import Answer, Environment, Moment, Request, Role
 from gateway.commands.create_token import CreateToken
 from gateway.commands.revoke_token import RevokeToken
 from gateway.queries.tokens import ListTokens, TokenById
 
-router = APIRouter(prefix="/tokens", tags=["tokens"])
+router = APIRouter(prefix=f"{PREFIX}/tokens", tags=["tokens"])
 Shown = dict[str, Any]
 TokenState = Literal["valid", "expired", "revoked"]
 LastToo = Annotated[bool, Query(description="Also the last admin's token of an environment, which is refused else.")]
@@ -54,28 +55,28 @@ class CreatedTokenAnswer(TokenAnswer):
 
 
 @router.post("", status_code=201, operation_id="createToken", response_model=CreatedTokenAnswer)
-async def create(body: CreateTokenRequest, response: Response, caller: Admin, at: AtDesk) -> Shown:
+async def create(body: CreateTokenRequest, response: Response, at: Admin) -> Shown:
     """Make a token. Store its text now: it cannot be read again."""
     environments = None if body.environments is None else tuple(body.environments)
     command = CreateToken(name=body.name, role=body.role, environments=environments, expires_at=body.expires_at)
-    made = await at.perform(caller, command)
+    made = await at.perform(command)
     response.headers["location"] = f"/api/v1/tokens/{made.id}"
     return {**made.shown, "token": made.text}
 
 
 @router.get("", operation_id="listTokens", response_model=Page[TokenAnswer])
-async def list_all(paging: Annotated[Paging, Query()], caller: Admin, at: AtDesk) -> Shown:
+async def list_all(paging: Annotated[Paging, Query()], at: Admin) -> Shown:
     """Tokens within the caller's environments, newest first."""
-    return await at.ask(caller, ListTokens(limit=paging.limit, cursor=paging.cursor))
+    return await at.ask(ListTokens(limit=paging.limit, cursor=paging.cursor))
 
 
 @router.get("/{token_id}", operation_id="getToken", response_model=TokenAnswer)
-async def get(token_id: UUID, caller: Admin, at: AtDesk) -> Shown:
+async def get(token_id: UUID, at: Admin) -> Shown:
     """One token."""
-    return await at.ask(caller, TokenById(token_id))
+    return await at.ask(TokenById(token_id))
 
 
 @router.delete("/{token_id}", status_code=204, operation_id="revokeToken")
-async def revoke(token_id: UUID, caller: Admin, at: AtDesk, last_too: LastToo = False) -> None:  # noqa: FBT002 - a query
+async def revoke(token_id: UUID, at: Admin, last_too: LastToo = False) -> None:  # noqa: FBT002 - a query
     """Withdraw a token: its next request is refused."""
-    await at.perform(caller, RevokeToken(token_id=token_id, last_too=last_too))
+    await at.perform(RevokeToken(token_id=token_id, last_too=last_too))

@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clearline.chassis import tracing
 from clearline.chassis.traced_messages import TRACEPARENT
 
-PREFIX = "/api/v1"
 _SERVER_ERROR = 500
 
 
@@ -40,8 +39,7 @@ def _note(span: tracing.Span, scope: Scope, status: int) -> None:
     """In OpenTelemetry's words for an HTTP server."""
     span.note("http.request.method", scope["method"])
     span.note("http.response.status_code", status)
-    if (found := getattr(scope.get("route"), "path", None)) is not None:
-        route = f"{PREFIX}{found}" if scope["path"].startswith(PREFIX) else found  # a route does not know its router's
+    if (route := getattr(scope.get("route"), "path", None)) is not None:
         span.note("http.route", route)
         span.rename(f"{scope['method']} {route}")
     if (correlation_id := scope.get("state", {}).get("correlation_id")) is not None:

@@ -6,17 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from gateway.api.access import AtDesk, Operator, Viewer
+from gateway.api.access import Operator, Viewer
 from gateway.api.connection_models import VerificationAnswer
 from gateway.api.connection_requests import RevisionRequest
 from gateway.api.paging import Page, Paging
+from gateway.api.paths import PREFIX
 from gateway.api.prefer import Waiting
 from gateway.api.values import Answer
 from gateway.commands.cancel_verification import CancelVerification
 from gateway.commands.request_verification import RequestVerification
 from gateway.queries.verifications import ListVerifications, VerificationById
 
-router = APIRouter(prefix="/connections/{connection_id}", tags=["verifications"])
+router = APIRouter(prefix=f"{PREFIX}/connections/{{connection_id}}", tags=["verifications"])
 Shown = dict[str, Any]
 
 
@@ -42,17 +43,16 @@ async def verify(
     connection_id: UUID,
     response: Response,
     wish: Waiting,
-    caller: Operator,
-    at: AtDesk,
+    at: Operator,
     body: RevisionRequest | None = None,
 ) -> Shown:
     """Ask for a verification. One that is pending for the same revision is the answer already."""
     revision = body.revision if body else None
-    asked = await at.perform(caller, RequestVerification(connection_id=connection_id, revision=revision))
+    asked = await at.perform(RequestVerification(connection_id=connection_id, revision=revision))
     response.headers["location"] = f"/api/v1/connections/{connection_id}/verifications/{asked.verification_id}"
     answer: Shown = {"verification_id": asked.verification_id, "correlation_id": asked.correlation_id}
     question = VerificationById(connection_id, asked.verification_id)
-    ended = await wish.end_of(asked.verification_id, lambda: at.ask(caller, question), response)
+    ended = await wish.end_of(asked.verification_id, lambda: at.ask(question), response)
     return answer if ended is None else {**answer, "verification": ended}
 
 
@@ -62,11 +62,9 @@ async def verify(
     response_model=Page[VerificationAnswer],
     response_model_exclude_unset=True,
 )
-async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], caller: Viewer, at: AtDesk) -> Shown:
+async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], at: Viewer) -> Shown:
     """Every verification of a connection, newest first."""
-    return await at.ask(
-        caller, ListVerifications(connection_id=connection_id, limit=paging.limit, cursor=paging.cursor)
-    )
+    return await at.ask(ListVerifications(connection_id=connection_id, limit=paging.limit, cursor=paging.cursor))
 
 
 @router.get(
@@ -75,9 +73,9 @@ async def list_all(connection_id: UUID, paging: Annotated[Paging, Query()], call
     response_model=VerificationAnswer,
     response_model_exclude_unset=True,
 )
-async def get(connection_id: UUID, verification_id: UUID, caller: Viewer, at: AtDesk) -> Shown:
+async def get(connection_id: UUID, verification_id: UUID, at: Viewer) -> Shown:
     """One verification; poll it while its status is `pending`."""
-    return await at.ask(caller, VerificationById(connection_id, verification_id))
+    return await at.ask(VerificationById(connection_id, verification_id))
 
 
 @router.delete(
@@ -87,7 +85,7 @@ async def get(connection_id: UUID, verification_id: UUID, caller: Viewer, at: At
     response_model=VerificationAnswer,
     response_model_exclude_unset=True,
 )
-async def cancel(connection_id: UUID, verification_id: UUID, caller: Operator, at: AtDesk) -> Shown:
+async def cancel(connection_id: UUID, verification_id: UUID, at: Operator) -> Shown:
     """End a running verification. It is `cancelled` when the verifier has answered; one that ended stays as it is."""
-    await at.perform(caller, CancelVerification(connection_id=connection_id, verification_id=verification_id))
-    return await at.ask(caller, VerificationById(connection_id, verification_id))
+    await at.perform(CancelVerification(connection_id=connection_id, verification_id=verification_id))
+    return await at.ask(VerificationById(connection_id, verification_id))

@@ -49,13 +49,10 @@ class Limits:
 
     @asynccontextmanager
     async def turn(self, address: str, token: str) -> AsyncIterator[None]:
-        """Where a sign-in is tried: an address's unknown tokens wait for each other, known ones for nobody.
+        """Where an unknown token is tried: those of one address wait for each other.
 
         Raises RATE_LIMITED as `let_sign_in` does, and STORE_UNAVAILABLE where those before take too long.
         """
-        if self._is_known(token):
-            yield
-            return
         turns = self._turns.setdefault(address, asyncio.Semaphore(AT_ONCE))
         try:
             async with asyncio.timeout(TURN_SECONDS):
@@ -71,8 +68,13 @@ class Limits:
     def let_sign_in(self, address: str, token: str) -> None:
         """Raises RATE_LIMITED for an address that failed too often with a token that is not known to be good."""
         verdict = self._failures.look(address)
-        if not verdict.allowed and not self._is_known(token):
+        if not verdict.allowed and not self.knows(token):
             raise refusal(verdict)
+
+    def knows(self, token: str) -> bool:
+        """Whether this token was good a short while ago; such ones wait for nobody."""
+        seen = self._known.get(hash_token(token))
+        return seen is not None and self._monotonic() - seen < KNOWN_SECONDS
 
     def note_failure(self, address: str) -> None:
         """A token that nobody holds was presented from there."""
@@ -89,10 +91,6 @@ class Limits:
     def take(self, token_id: UUID, *, is_test: bool) -> Verdict:
         """One command or test of a token; the verdict says whether it may be."""
         return (self._tests if is_test else self._commands).take(token_id)
-
-    def _is_known(self, token: str) -> bool:
-        seen = self._known.get(hash_token(token))
-        return seen is not None and self._monotonic() - seen < KNOWN_SECONDS
 
 
 def refusal(verdict: Verdict) -> ClearlineError:

@@ -6,7 +6,7 @@ the same as one that was never seen, and forgetting it changes nothing.
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 MAX_KEYS = 20_000
 """About 3 MB. Past it whoever was quiet longest is forgotten, which only ever allows them more."""
@@ -74,7 +74,7 @@ class Meter:
         self._full_at.move_to_end(key)
         if len(self._full_at) > self._max_keys:
             self._full_at.popitem(last=False)
-        return replace(verdict, left=verdict.left - 1, full_in=verdict.full_in + self.quota.interval)
+        return Verdict(self.quota, True, verdict.left - 1, verdict.full_in + self.quota.interval, 0.0)
 
     def __len__(self) -> int:
         return len(self._full_at)
