@@ -44,6 +44,28 @@ def test_show_tells_config_stored_secrets_and_both_revisions(clearline: Clearlin
     assert "Revision 1 stays live: host old" in shown
 
 
+def test_show_puts_the_fields_in_one_order_whatever_the_store_makes_of_it(
+    clearline: Clearline, gateway: FakeGateway
+) -> None:
+    config = {"tls": "prefer", "host": "db", "port": 5432}
+    gateway.add(config=config, credentials={"token": {"stored": True}, "password": {"stored": True}})
+    first = clearline("connections", "show", "warehouse").out
+    fields = [line.split()[1] for line in first.splitlines() if line.startswith(("  config", "  credentials"))]
+    assert fields == ["host", "port", "tls", "password", "token"]
+    next(iter(gateway.connections.values()))["config"] = dict(reversed(config.items()))
+    assert clearline("connections", "show", "warehouse").out == first
+
+
+def test_an_expired_proof_is_told_with_its_end_and_the_command_that_makes_a_new_one(
+    clearline: Clearline, gateway: FakeGateway
+) -> None:
+    expired = {"id": "v1", "revision": 2, "status": "expired", "steps": [], "expires_at": "2026-11-21T17:58:24Z"}
+    gateway.add("a b", verification=expired)
+    shown = clearline("connections", "show", "a b").out
+    assert "The proof of revision 2 expired on 2026-11-21 17:58:24Z; verify again" in shown
+    assert "clearline verify 'development/a b' --wait" in shown
+
+
 @pytest.mark.parametrize("name", ["warehouse", "development/warehouse", "00000000-0000-4000-8000-000000000001"])
 def test_a_connection_is_called_by_name_by_environment_and_name_or_by_id(
     clearline: Clearline, gateway: FakeGateway, name: str

@@ -11,6 +11,10 @@ import httpx2
 import pytest
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway, problem, verification
 
+from clearline.cli.again import when_allowed
+from clearline.cli.answers import Problem
+from clearline.cli.ends import RefusedError
+
 TEST = "/api/v1/connection-tests/t1"
 FAILURE = {"code": "AUTH_REJECTED", "step": "authenticate", "message": "Refused.", "remediation": []}
 FILE = """
@@ -214,3 +218,29 @@ def test_erasing_asks_and_tells_why_not(clearline: Clearline, gateway: FakeGatew
     refused = clearline("connections", "erase", saved["id"], "--yes", "--output", "json")
     assert refused.code == 1
     assert json.loads(refused.err)["code"] == "CONNECTION_NOT_RETIRED"
+
+
+def test_too_many_tests_says_when_a_place_is_free(clearline: Clearline, gateway: FakeGateway) -> None:
+    gateway.add()
+    gateway.answers["POST", "/api/v1/connections:test"] = lambda _request: problem(
+        429, "TOO_MANY_TESTS", "Ten of them run.", retry_after_seconds=58, retryable=True
+    )
+    result = clearline("test", "warehouse", "--set", "port=1")
+    assert result.code == 2
+    assert "TOO_MANY_TESTS: Ten of them run." in result.err
+    assert "Try again in 58 s." in result.err
+
+
+@pytest.mark.parametrize(("code", "slept"), [("TOO_MANY_TESTS", [2.0, 2.0]), ("RATE_LIMITED", [58.0, 58.0])])
+def test_a_file_looks_for_a_free_place_sooner_and_keeps_to_a_rate_limit(code: str, slept: list[float]) -> None:
+    """Most tests end in a second; the gateway tells when the first one does at the latest."""
+    refusal = Problem(status=429, code=code, retry_after_seconds=58)
+    answers, waited = [RefusedError(refusal, {}), RefusedError(refusal, {})], []
+
+    def send() -> str:
+        if answers:
+            raise answers.pop()
+        return "done"
+
+    assert when_allowed(send, waited.append) == "done"
+    assert waited == slept

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import httpx2
 
+from clearline.cli.answers import Problem
 from clearline.cli.ends import RefusedError
 
 T = TypeVar("T")
@@ -17,6 +18,9 @@ CONFLICT = 409
 IN_USE = "IDEMPOTENCY_KEY_IN_USE"
 TOO_MANY = 429
 SHORTEST_PAUSE = 0.2
+TOO_MANY_TESTS = "TOO_MANY_TESTS"
+LOOK_FOR_A_PLACE = 2.0
+"""Seconds until it is asked again whether a pending test has ended."""
 MAX_WAITED = 300.0
 """Seconds that one request waits in all for its turn under a rate limit, where the command waits at all."""
 LOST = (httpx2.ReadError, httpx2.WriteError, httpx2.CloseError, httpx2.RemoteProtocolError)
@@ -47,11 +51,17 @@ def when_allowed(send: Callable[[], T], sleep: Callable[[float], None] | None) -
         try:
             return send()
         except RefusedError as refused:
-            pause = max(refused.problem.retry_after_seconds or SHORTEST_PAUSE, SHORTEST_PAUSE)
+            pause = _pause(refused.problem)
             if refused.problem.status != TOO_MANY or sleep is None or waited + pause > MAX_WAITED:
                 raise
             sleep(pause)
             waited += pause
+
+
+def _pause(problem: Problem) -> float:
+    """As long as it says. Of pending tests it says when the first one ends at the latest; most end long before."""
+    told = max(problem.retry_after_seconds or SHORTEST_PAUSE, SHORTEST_PAUSE)
+    return min(told, LOOK_FOR_A_PLACE) if problem.code == TOO_MANY_TESTS else told
 
 
 def _at_work(response: httpx2.Response) -> bool:

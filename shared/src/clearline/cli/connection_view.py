@@ -41,12 +41,14 @@ def connection_lines(one: Connection) -> Iterator[Line]:
         "changed": moment(one.updated_at),
     }
     yield from (Line(f"{name:<{_WIDTH}} {value}", indent=2) for name, value in facts.items())
-    yield from (_fact("config", name, value) for name, value in one.config.items())
-    yield from (_fact("credentials", name, _stored(value)) for name, value in one.credentials.items())
+    yield from (_fact("config", name, value) for name, value in sorted(one.config.items()))
+    yield from (_fact("credentials", name, _stored(value)) for name, value in sorted(one.credentials.items()))
     yield Line(f"Verification of revision {one.revision}: {_tested(one.verification)}", "bold")
     if one.verification is not None:
         yield from step_lines(one.verification)
         yield from verdict_lines(one.verification, None)
+        if one.verification.status == "expired":
+            yield Line(f"Verify it again: clearline verify {one.argument} --wait", indent=2)
     if one.live is not None:
         yield Line(f"Revision {one.live.revision} stays live: {_pairs(one.live.config)}", "bold")
 

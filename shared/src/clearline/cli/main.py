@@ -15,6 +15,7 @@ from clearline.cli.surroundings import Surroundings, of_this_process, silence
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What a file or device says that takes no more; our commands write nowhere but to their output."""
 _TOO_MANY = "Got unexpected extra argument"
+_NO_OPTION = "No such option"
 _LIBRARYS = (
     (re.compile(r": (Value error, )?'.*' is not one of (.*)\.$", re.DOTALL), r": must be one of \2."),
     (re.compile(r": Input should be greater than or equal to "), ": must be at least "),
@@ -34,6 +35,7 @@ def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
     """Run one command; never raises."""
     err = surroundings.stderr
     try:
+        _refuse_bytes(arguments)
         command = typer.main.get_command(app)
         code = command.main(args=list(arguments), prog_name="clearline", standalone_mode=False, obj=surroundings)
         surroundings.stdout.flush()
@@ -61,6 +63,16 @@ def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
         return ExitCode.INCONCLUSIVE
 
 
+def _refuse_bytes(arguments: Sequence[str]) -> None:
+    """Bytes that are no text become surrogates, which no request and no output can hold."""
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:
+        raise typer.TyperException(
+            "An argument is not UTF-8 text. Type it in anew, or see that your terminal's locale is a UTF-8 one."
+        ) from None
+
+
 def _tell_wrong_use(error: typer.TyperException, err: TextIO) -> None:
     """What the parser says, but for arguments it did not expect: one of them may be a secret."""
     message = error.format_message()
@@ -69,11 +81,14 @@ def _tell_wrong_use(error: typer.TyperException, err: TextIO) -> None:
     for theirs, ours in _LIBRARYS:
         message = theirs.sub(ours, message)
     where = getattr(error, "ctx", None)
-    if where is not None:
-        err.write(where.get_usage() + "\n")
+    if where is None:
+        err.write(f"{message}\n")
+        return
+    err.write(where.get_usage() + "\n")
     err.write(f"{message}\n" if message else "")
-    if where is not None:
-        err.write(f"More: {where.command_path} --help\n")
+    if message.startswith(_NO_OPTION) and any(each.param_type_name == "argument" for each in where.command.params):
+        err.write(f"If it is a name, write it behind two dashes: {where.command_path} -- -name\n")
+    err.write(f"More: {where.command_path} --help\n")
 
 
 def _tell_our_fault(error: Exception, err: TextIO) -> None:

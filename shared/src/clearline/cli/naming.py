@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from clearline.cli.declared.declaration import Declared
 
 NOT_FOUND = 404
+LONGEST_NAME = 100
+LONGEST = max(map(len, ENVIRONMENTS)) + len("/") + LONGEST_NAME
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def find(api: "Api", name: str) -> Connection:
@@ -21,6 +24,7 @@ def find(api: "Api", name: str) -> Connection:
 
     A name may look like an id or hold a slash itself; what the text says in full comes first, a bare name last.
     """
+    _refuse_what_no_name_can_be(name)
     fitting = _by_id(api, name) or _by_label(api, name) or _called(api, name, environment=None)
     match fitting:
         case [one]:
@@ -36,6 +40,16 @@ def find(api: "Api", name: str) -> Connection:
                 f"{len(fitting)} connections are called {name}.",
                 *(f"Name it {one.argument} (id {one.id})" for one in fitting),
             )
+
+
+def _refuse_what_no_name_can_be(text: str) -> None:
+    """Before anything is asked: an empty variable in a script, a pasted line break, a whole file."""
+    if not text.strip():
+        raise WrongUseError("The name is empty.", "Say which: environment/name, an id, or a name.")
+    if any(unicodedata.category(character) in _UNSEEN for character in text):
+        raise WrongUseError("No connection can be called so: the name holds characters that cannot be seen.")
+    if len(unicodedata.normalize("NFC", text)) > LONGEST:
+        raise WrongUseError(f"No connection can be called so: a name has at most {LONGEST_NAME} characters.")
 
 
 def find_declared(api: "Api", item: "Declared") -> Connection | None:

@@ -27,7 +27,9 @@ def verdict_lines(verification: Verification, correlation_id: str | None) -> Ite
         case "pending":
             yield Line("Still pending: nothing is known yet", "bold", glyph="pending")
         case "expired":
-            yield Line("Verified once, but that has expired: verify again", "bold", glyph="warning")
+            proof = "The proof" if verification.revision is None else f"The proof of revision {verification.revision}"
+            since = f" on {moment(verification.expires_at)}" if verification.expires_at else ""
+            yield Line(f"{proof} expired{since}; verify again", "bold", glyph="warning")
         case _ if verification.failure is not None:
             yield from failure_lines(verification.failure, reference)
         case status:

@@ -23,7 +23,6 @@ from gateway.read_model import sql
 
 MOST_PENDING = 10
 """Per principal: enough for every connection of a file at once, too few to occupy the verifier."""
-RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +147,6 @@ class _Queue:
 async def _refuse_too_many(work: Work) -> None:
     """One start of a principal after the other, so that their number is exact."""
     await work.connection.execute(sql("connection_tests_one_by_one"), work.by)
-    pending = await work.connection.fetchval(sql("connection_tests_pending"), work.by)
-    if pending >= MOST_PENDING:
-        raise ClearlineError("TOO_MANY_TESTS", retry_after=RETRY_AFTER_SECONDS, limit=MOST_PENDING)
+    running = await work.connection.fetchrow(sql("connection_tests_pending"), work.by)
+    if running is not None and running["pending"] >= MOST_PENDING:  # when the first one ends at the latest
+        raise ClearlineError("TOO_MANY_TESTS", retry_after=max(1.0, running["seconds"]), limit=MOST_PENDING)

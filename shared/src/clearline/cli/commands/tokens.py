@@ -1,13 +1,15 @@
 """`clearline tokens`: who may talk to Clearline, and as what."""
 
 import re
+import unicodedata
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from clearline.cli.commands.options import Output
-from clearline.cli.ends import WrongUseError
+from clearline.cli.ends import RefusedError, WrongUseError
 from clearline.cli.expiry import expiry
 from clearline.cli.moments import moment, moment_of
 from clearline.cli.session import Session, session
@@ -15,6 +17,7 @@ from clearline.cli.surroundings import OutputForm
 
 app = typer.Typer(help="Make, list and revoke API tokens (admins only).", no_args_is_help=True)
 _ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+NOT_FOUND = 404
 
 
 class Role(StrEnum):
@@ -74,13 +77,28 @@ def revoke(
 ) -> None:
     """End a token at once."""
     with session(context, OutputForm.TABLE) as opened:
-        identifier = token if _ID.fullmatch(token) else _id_of(opened, token)
-        opened.api.delete(f"/tokens/{identifier}" + ("?last_too=true" if last_too else ""))
+        query = "?last_too=true" if last_too else ""
+        identifier = token if _ID.fullmatch(token) and _revoked(opened, token, query) else _id_of(opened, token)
+        if identifier != token:
+            opened.api.delete(f"/tokens/{identifier}{query}")
         opened.screen.line(f"Token {identifier} is revoked.")
 
 
+def _revoked(opened: Session, identifier: str, query: str) -> bool:
+    """Whether it was one of that id; a name may look like an id too."""
+    try:
+        opened.api.delete(f"/tokens/{identifier}{query}")
+    except RefusedError as refused:
+        if refused.problem.status != NOT_FOUND:
+            raise
+        return False
+    return True
+
+
 def _id_of(opened: Session, name: str) -> str:
-    named = [one for one in opened.api.items("/tokens") if one["name"] == name and not one.get("revoked_at")]
+    """Of the one token of this name that holds. Two may have one name: the new one is made before the old one goes."""
+    wanted, now = unicodedata.normalize("NFC", name), opened.surroundings.now()
+    named = [one for one in opened.api.items("/tokens") if one["name"] == wanted and _state(one, now) == "valid"]
     match named:
         case [one]:
             return str(one["id"])
@@ -88,20 +106,28 @@ def _id_of(opened: Session, name: str) -> str:
             raise WrongUseError("No token that still holds has this name.", "See them: clearline tokens list")
         case _:
             raise WrongUseError(
-                f"{len(named)} tokens have this name.", *(f"Revoke it by its id: {one['id']}" for one in named)
+                f"{len(named)} tokens that hold have this name. Revoke one by its id.",
+                *(
+                    f"{one['id']}: {one['role']}, created {moment(one.get('created_at'))}, "
+                    f"last used {moment(one.get('last_used_at'))}"
+                    for one in named
+                ),
             )
 
 
 def _row(opened: Session, one: dict[str, Any]) -> tuple[str, ...]:
-    expires, revoked = moment_of(one.get("expires_at")), one.get("revoked_at")
-    ended = expires is not None and expires <= opened.surroundings.now()
     return (
         one["id"],
         one["name"],
         one["role"],
         ",".join(one.get("environments", [])),
         moment(one.get("created_at")),
-        moment(expires),
-        "revoked" if revoked else "expired" if ended else "valid",
+        moment(one.get("expires_at")),
+        _state(one, opened.surroundings.now()),
         moment(one.get("last_used_at")),
     )
+
+
+def _state(one: dict[str, Any], now: datetime) -> str:
+    expires = moment_of(one.get("expires_at"))
+    return "revoked" if one.get("revoked_at") else "expired" if expires is not None and expires <= now else "valid"
