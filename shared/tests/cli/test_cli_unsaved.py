@@ -235,7 +235,8 @@ def test_too_many_tests_says_when_a_place_is_free(clearline: Clearline, gateway:
 def test_a_file_looks_for_a_free_place_sooner_and_keeps_to_a_rate_limit(code: str, slept: list[float]) -> None:
     """Most tests end in a second; the gateway tells when the first one does at the latest."""
     refusal = Problem(status=429, code=code, retry_after_seconds=58)
-    answers, waited = [RefusedError(refusal, {}), RefusedError(refusal, {})], []
+    answers = [RefusedError(refusal, {}), RefusedError(refusal, {})]
+    waited: list[float] = []
 
     def send() -> str:
         if answers:
