@@ -37,6 +37,13 @@ async def test_what_is_no_token_opens_nothing(stand: ApiStand, header: str | Non
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+async def test_of_two_tokens_in_one_request_neither_is_taken(stand: ApiStand) -> None:
+    good = await stand.client_of("viewer")
+    twice = [(b"authorization", good.headers["authorization"].encode())] * 2
+    answer = await stand.client_with({}).get("/session", headers=twice)
+    assert (answer.status_code, answer.json()["code"]) == (401, "NOT_AUTHENTICATED")
+
+
 async def test_expired_and_revoked_tokens_say_so(stand: ApiStand) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     expired = await stand.client_of("admin", expires_at=past)

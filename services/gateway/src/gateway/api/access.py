@@ -76,7 +76,10 @@ class SignedIn(SecurityBase):
 
 
 def _bearer(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:  # what stands before us may have looked at the other one
+        raise ClearlineError("NOT_AUTHENTICATED", why="the header Authorization stands there twice")
+    scheme, _, token = "".join(given).partition(" ")
     if scheme.lower() != "bearer" or not (token := token.strip()):
         raise ClearlineError("NOT_AUTHENTICATED", why="no bearer token in the header Authorization")
     return token
