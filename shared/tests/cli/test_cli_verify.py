@@ -83,6 +83,16 @@ def test_what_nobody_knows_exits_2(clearline: Clearline, gateway: FakeGateway, s
     assert clearline("verify", "warehouse", "--wait", "--timeout", "3").code == 2
 
 
+@pytest.mark.parametrize(("steps", "told"), [(0, True), (1, False)])
+def test_who_waited_and_saw_no_step_is_led_to_whether_anybody_verifies(
+    clearline: Clearline, gateway: FakeGateway, steps: int, *, told: bool
+) -> None:
+    gateway.add()
+    gateway.script = [_verification("pending", steps)]
+    result = clearline("verify", "warehouse", "--wait", "--timeout", "3")
+    assert (result.code, "Whether anybody verifies: clearline doctor" in result.err) == (2, told)
+
+
 def test_json_prints_the_verification_object_and_nothing_else(clearline: Clearline, gateway: FakeGateway) -> None:
     gateway.add()
     gateway.script = [_verification("pending", 1), _verification("failed", 2, failure=FAILURE)]

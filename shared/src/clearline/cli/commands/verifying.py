@@ -68,6 +68,8 @@ def followed(
         raise
     if seen.status == "pending" and not opened.screen.wants_json:
         opened.screen.note(f"Waited {timeout:g} s. The verification goes on; wait longer with --timeout.")
+        if not seen.steps:
+            opened.screen.note("No step of it has ended yet. Whether anybody verifies: clearline doctor")
     return seen, body
 
 
