@@ -11,17 +11,18 @@ from typing import Unpack
 import structlog
 
 from clearline.chassis import lease, traced_messages, tracing
+from clearline.chassis.batch_burial import BatchBurial
 from clearline.chassis.consumption import Batch, BatchHandler, Partition, PositionMoved, Positions, Received, Span
 from clearline.chassis.death_rate import TooManyDead
 from clearline.chassis.group_consumer import GroupConsumer
 from clearline.chassis.group_member import Polled
 from clearline.chassis.halving import Search
 from clearline.chassis.membership import Membership
-from clearline.chassis.outcome import Dead, Done, Ill, Outcome, Retry
+from clearline.chassis.outcome import Dead, DeadReason, Done, Ill, Outcome, Retry
 from clearline.chassis.progress import Standing
 from clearline.chassis.reading import Reader
 from clearline.chassis.record import Record
-from clearline.chassis.retry import ALONE, ALONE_TRIES, classify
+from clearline.chassis.retry import ALONE, ALONE_TRIES, classify, is_given
 from clearline.chassis.tries import Tries
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
@@ -33,7 +34,10 @@ MOVED_SECONDS = 0.5
 
 
 class BatchConsumer(GroupConsumer):
-    """Hands whole polls to a transactional handler; halves a failing batch until the guilty record stands alone."""
+    """Hands whole polls to a transactional handler, which may name a guilty record.
+
+    A batch that fails without a name is halved until the guilty record stands alone.
+    """
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class BatchConsumer(GroupConsumer):
         self._marks: dict[Partition, int] = {}
         self._polled: Polled = {}
         self._busy: asyncio.Task[None] | None = None
+        self._burial = BatchBurial(self._dead_letters, self._death_rate, self._metrics)
 
     # What the life of a consumer asks.
 
@@ -104,6 +109,7 @@ class BatchConsumer(GroupConsumer):
         good: list[Received] = []
         malformed: list[tuple[Record, Dead]] = []
         spans: dict[Partition, Span] = {}
+        self._burial.begin(polled)
         for partition, records in polled.items():
             first = self._continuity.check(partition, self._marks[partition], records[0].offset)
             spans[partition] = Span(first, records[-1].offset + 1)
@@ -113,7 +119,7 @@ class BatchConsumer(GroupConsumer):
                     good.append(read)
                 else:
                     malformed.append((record, read))
-        await self._bury(*malformed)
+        await self._burial.bury(*malformed)
         await self._settle(Batch(good, spans))
 
     async def _settle(self, whole: Batch) -> None:
@@ -121,13 +127,14 @@ class BatchConsumer(GroupConsumer):
         search = Search(whole)
         while (batch := search.next()) is not None:
             outcome = await self._until_it_is_not_the_world(batch)
+            left = self._burial.left(batch)
             if isinstance(outcome, Done):
-                self._advance(batch)
+                self._advance(left)
                 search.done()
-            elif len(batch.records) > 1:
-                search.failed(batch)
+            elif len(left.records) > 1:
+                search.failed(left)
             else:
-                await self._alone(batch, outcome, search.failures)
+                await self._alone(left, outcome, search.failures)
 
     async def _alone(self, batch: Batch, outcome: Retry | Dead, failures: int) -> None:
         """The guilty record: tried again unless it failed often enough before; then its span is stored without it."""
@@ -140,10 +147,11 @@ class BatchConsumer(GroupConsumer):
             await self._clock.sleep(step)
             again = await self._until_it_is_not_the_world(batch)
             if isinstance(again, Done):
-                self._advance(batch)
+                self._advance(self._burial.left(batch))
                 return
             outcome = again
-        await self._bury(*((self._original(received), outcome) for received in batch.records))
+        for received in batch.records:
+            await self._burial.bury_read(received, outcome)
         await self._settle_empty(Batch((), batch.spans))
 
     async def _settle_empty(self, batch: Batch) -> None:
@@ -159,7 +167,7 @@ class BatchConsumer(GroupConsumer):
         """Try, and while the world is ill, wait and try the same again without end."""
         tries = Tries(self._clock)
         while True:
-            outcome = await self._attempt(batch)
+            outcome = await self._attempt(self._burial.left(batch))
             if not (isinstance(outcome, Retry) and outcome.ill is Ill.WORLD):
                 self._outage.over()
                 return outcome
@@ -183,6 +191,8 @@ class BatchConsumer(GroupConsumer):
                 self._metrics.retries.labels(self._group, Ill.RECORD.value).inc()
                 alone = error if len(batch.records) <= 1 else None  # the trace of the guilty record, not of each half
                 _LOG.warning("a batch failed", group=self._group, records=len(batch.records), exc_info=alone)
+                if is_given(error):
+                    outcome = Dead(DeadReason.HANDLER_FAILED, f"what it holds is refused: {outcome.reason}")
         for topic in {partition.topic for partition in batch.spans}:
             seconds = self._metrics.handler_seconds.labels(topic, "batch")
             seconds.observe(self._clock.monotonic() - began, traced_messages.exemplar(batch, topic))
@@ -194,14 +204,3 @@ class BatchConsumer(GroupConsumer):
             self._marks[partition] = span.next
         for topic, count in Counter(received.partition.topic for received in batch.records).items():
             self._metrics.handled.labels(topic, "done").inc(count)
-
-    async def _bury(self, *dead: tuple[Record, Dead]) -> None:
-        """Side by side: one after the other, each would wait for Kafka alone while its whole batch waits."""
-        for _ in dead:
-            self._death_rate.dead()
-        await asyncio.gather(*(self._dead_letters.write(record, why) for record, why in dead))
-        for record, _ in dead:
-            self._metrics.handled.labels(record.topic, "dead").inc()
-
-    def _original(self, received: Received) -> Record:
-        return next(record for record in self._polled[received.partition] if record.offset == received.offset)

@@ -1,7 +1,7 @@
 """The words that handlers and the chassis share: a received record, a batch, positions, and the two handler shapes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -36,12 +36,24 @@ class Span:
     """One past the last: the position to store."""
 
 
+GiveUp = Callable[[Received, BaseException], Awaitable[None]]
+"""Names a record that fails whenever it is tried, and why. Returns when its dead letter is in Kafka."""
+
+
+async def nobody_gives_up(_: Received, why: BaseException) -> None:
+    """Of a batch that no consumer handed over: the failure stands."""
+    raise why
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Records of one poll, in offset order per partition, and the span they cover in each."""
 
     records: Sequence[Received]
     spans: Mapping[Partition, Span]
+    give_up: GiveUp = field(default=nobody_gives_up, compare=False)
+    """A handler that knows which record is guilty calls this before it commits the rest, which then passes that one.
+    Should it fail later all the same, it is given the batch again without those that it gave up."""
 
 
 KeyedHandler = Callable[[Received], Awaitable[Outcome]]

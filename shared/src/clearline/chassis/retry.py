@@ -33,6 +33,20 @@ _WORLD_BY_NAME = frozenset(
     }
 )
 
+_GIVEN_BY_NAME = frozenset(
+    {
+        "asyncpg.exceptions.DataError",  # class 22: no such text, number or date; the client's own refusal of one too
+        "asyncpg.exceptions.NotNullViolationError",  # 23502
+        "asyncpg.exceptions.CheckViolationError",  # 23514
+    }
+)
+"""Not the rest of class 23: a row that is missing may come, one that is in the way may go."""
+
+
+def is_given(error: BaseException) -> bool:
+    """Whether the contents alone are refused: the same again ends the same, so one try is enough."""
+    return isinstance(error, _RECORD) or not _GIVEN_BY_NAME.isdisjoint(_lineage(type(error)))
+
 
 def classify(error: BaseException) -> Retry:
     """Whose illness `error` shows. What the table does not name is blamed on the record, which limits the tries."""
