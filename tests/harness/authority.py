@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = timedelta(days=1)
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey: TypeAlias = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,20 @@ class Authority:
         return _pem(self._certificate)
 
     def issue(
-        self, *names: str, days: float = 30, expired: bool = False, self_signed: bool = False, with_chain: bool = True
+        self,
+        *names: str,
+        days: float = 30,
+        expired: bool = False,
+        self_signed: bool = False,
+        with_chain: bool = True,
+        key: PrivateKey | None = None,
     ) -> Issued:
         """For a server of these names and addresses (wrong ones make a wrong host), or a client of that name.
 
         `expired` ended yesterday; `self_signed` vouches for itself; without `with_chain` an intermediate is left out.
+        Its key is made for it, unless there is a `key` already.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         begins, ends = (now - 30 * DAY, now - DAY) if expired else (now - DAY, now + days * DAY)
         subject = _named(names[0])
@@ -94,7 +104,7 @@ class Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, begins: datetime, ends: datetime
+    subject: x509.Name, issuer: x509.Name, key: PublicKey, begins: datetime, ends: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

@@ -1,6 +1,7 @@
 """Probe tests run on the loop that probes need; the ladder refuses any other."""
 
 import asyncio
+import importlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from tests.harness.turns import timed_turns, turns_of_the_loop
 
 from clearline.chassis.clock import SystemClock
 from clearline.contracts.verification import Step
@@ -25,8 +27,12 @@ from clearline.probes.registry import KINDS
 if TYPE_CHECKING:
     from tests.harness.kafka_stand import KafkaStand
 
+__all__ = ["timed_turns"]
+
 Climbing = Callable[..., Awaitable[Verdict]]
 LOCAL = ("127.0.0.1/32", "::1/128")
+TURN_SECONDS = 0.25
+"""Of a processor. Reading the system's authorities takes 70 ms, TLS 1.3 over the largest finite field 100 ms."""
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Any]:  # noqa: ARG001
@@ -35,7 +41,10 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
 
 @pytest.fixture
 def climbing() -> Climbing:
-    """Climb a kind with raw form values, as the verifier does; only this machine's own addresses are allowed."""
+    """Climb a kind with raw form values, as the verifier does; only this machine's own addresses are allowed.
+
+    Whatever the server does, no turn of the loop, on which others are verified, may take long.
+    """
 
     async def climbed(
         kind: str,
@@ -52,17 +61,25 @@ def climbing() -> Climbing:
                 told.append((number, step))
 
         chosen = KINDS[kind]
+        for library in chosen.libraries:  # as whoever climbs many ladders does
+            importlib.import_module(library)
         parsed = parse_config(chosen, config)
-        return await climb(
-            chosen,
-            parsed,
-            parse_credentials(chosen, credentials or {}, config=parsed),
-            policy=OutboundPolicy.parse(allow),
-            clock=SystemClock(),
-            on_step=on_step,
-            limits=limits,
-            cancelled=cancelled,
-        )
+        given = parse_credentials(chosen, credentials or {}, config=parsed)
+        await asyncio.sleep(0)  # what the test has done so far was no turn of the climb
+        with turns_of_the_loop() as turns:
+            verdict = await climb(
+                chosen,
+                parsed,
+                given,
+                policy=OutboundPolicy.parse(allow),
+                clock=SystemClock(),
+                on_step=on_step,
+                limits=limits,
+                cancelled=cancelled,
+            )
+            await asyncio.sleep(0)
+        assert turns.seconds < TURN_SECONDS, f"{turns.callback} held the loop for {turns.seconds:.3f} s"
+        return verdict
 
     return climbed
 

@@ -37,7 +37,7 @@ from clearline.testing.hostile_servers import (
     silent,
 )
 
-SHORT = Limits(step_seconds=0.4, connect_seconds=0.4, resolve_seconds=0.4, total_seconds=1.5)
+SHORT = Limits(step_seconds=0.4, connect_seconds=0.4, resolve_seconds=1.4, total_seconds=1.5)
 EACH = [pytest.param(name, sample, id=f"{name}-{n}") for name in KINDS for n, sample in enumerate(SAMPLES[name])]
 
 ECHO = answering(http_answer("401 No", f"WWW-Authenticate: {SECRET}", f"Server: {SECRET}", body=SECRET.encode()))

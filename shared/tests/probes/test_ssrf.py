@@ -112,8 +112,10 @@ async def test_no_trick_in_a_url_leads_there(kind: str, climbing: Any, dialled: 
         for text in URLS:
             for raw, credentials in forms(kind, "placeholder.example", four.port):
                 tricked = raw | {name: text.format(port=four.port) for name in raw if name.endswith("url")}
+                tricked.pop("client_certificate", None)  # beside http:// it would be refused before the URL is used
+                given = {name: secret for name, secret in credentials.items() if name != "client_key"}
                 try:
-                    verdict = await climbing(kind, tricked, credentials, allow=(), limits=QUICK)
+                    verdict = await climbing(kind, tricked, given, allow=(), limits=QUICK)
                 except ClearlineError as refused:
                     fields.add(refused.errors[0].pointer)
                     continue

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearline.catalogue.wording import plain
-from clearline.probes.spellings import pattern_of, spellings, standing
+from clearline.probes.spellings import MANY, pattern_of, spellings, standing
 
 MASK = "[redacted]"
 MAX_TEXT = 512
@@ -37,10 +37,10 @@ class Redactor:
         self._known |= forms
         self._loose |= {pattern for secret in given if (pattern := pattern_of(secret))}
         self._parts |= {part for form in forms for part in _parts(_folded(form))}
-        if self._known:
-            exact = (standing(re.escape(form), form) for form in sorted(self._known, key=len, reverse=True))
-            loose = sorted(self._loose, key=len, reverse=True)
-            self._pattern = re.compile("|".join([*exact, *loose]), re.IGNORECASE)
+        short = sorted((form for form in self._known if len(form) <= MANY), key=len, reverse=True)
+        exact = (standing(re.escape(form), form) for form in short)  # the parts of a long one cover it all
+        if wanted := [*exact, *sorted(self._loose, key=len, reverse=True)]:
+            self._pattern = re.compile("|".join(wanted), re.IGNORECASE)
 
     def scrub(self, text: str) -> str:
         """The text without any of the secrets, nor a longer part of one."""
