@@ -30,7 +30,7 @@ class Verifications:
     uses_inbox = False  # the row says what it has heard
 
     async def apply(self, connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
-        effects = await _project(connection, events, around.validity, again=False)
+        effects = await _project(connection, events, around.validity)
         around.metrics.repeats.inc(effects.repeats)
         around.metrics.late.labels(self.name).inc(effects.late)
         for event in effects.unknown:
@@ -43,13 +43,13 @@ class Verifications:
 
 
 async def apply_again(connection: Connection, events: Sequence[Event], around: Surroundings) -> None:
-    """Bring what is missing of the effect of `events`. An old success must not become a fresh one."""
-    effects = await _project(connection, events, around.validity, again=True)
+    """Bring what is missing of the effect of `events`."""
+    effects = await _project(connection, events, around.validity)
     around.metrics.unknown.labels(Verifications.name).inc(len(effects.unknown))
 
 
-async def _project(connection: Connection, events: Sequence[Event], validity: timedelta, *, again: bool) -> Effects:
-    """`again` dates an end when it was told, not now."""
+async def _project(connection: Connection, events: Sequence[Event], validity: timedelta) -> Effects:
+    """An end is dated when it was told, however late it is read: an old success must not become a fresh one."""
     about_revisions = [event for event in events if event.data.revision is not None]
     ids = sorted({event.data.verification_id for event in about_revisions})
     rows = {row["id"]: row for row in await connection.fetch(sql("verifications_lock"), ids)}
@@ -57,8 +57,7 @@ async def _project(connection: Connection, events: Sequence[Event], validity: ti
     await write_steps(connection, "verifications_go_on", effects)
     if effects.ends:
         ends = sorted(effects.ends.items())
-        told_at = [end.told_at if again else None for _, end in ends]
-        await connection.execute(sql("verifications_end"), *columns(ends), told_at, validity)
+        await connection.execute(sql("verifications_end"), *columns(ends), validity)
         await _write_operator_details(connection, ends, rows)
     about = {key: (rows[key]["connection_id"], rows[key]["environment"]) for key in effects.news}
     await tell(connection, [Change.of(event_type, *about[key]) for key, event_type in effects.news.items()])
@@ -78,12 +77,13 @@ async def write_steps(connection: Connection, statement: str, effects: Effects) 
 
 
 def columns(ends: Sequence[tuple[UUID, End]]) -> tuple[list[object], ...]:
-    """Id, outcome, failure as anyone reads it, and steps."""
+    """Id, outcome, failure as anyone reads it, steps, and when it was told."""
     return (
         [key for key, _ in ends],
         [end.outcome for _, end in ends],
         [None if end.failure is None else shown(end.failure) for _, end in ends],
         [end.steps for _, end in ends],
+        [end.told_at for _, end in ends],
     )
 
 
