@@ -8,7 +8,7 @@ A cursor (`id > last`) would lose events: ids become visible in the order of com
 
 import asyncio
 import contextlib
-from collections import Counter
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,8 +23,10 @@ from clearline.contracts.topics import Topic
 from gateway.metrics import GatewayMetrics
 from gateway.read_model import sql
 from gateway.read_model.pools import AWAY
-from gateway.relay_batch import Row, Settled, row_of, settle
+from gateway.relay_batch import Row, row_of, settle
+from gateway.relay_sending import Sending, Sendings, parted
 from gateway.relay_session import RelaySession, open_session
+from gateway.relay_settling import Settling
 from gateway.relay_stuck import StuckPlaces
 
 BATCH = 500  # 36k events/s; a larger one only makes more to repeat after a kill
@@ -65,8 +67,10 @@ class Relay:
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._stopping = asyncio.Event()
-        self._kafka_was_away = False
+        self._taken_at = -math.inf
         self._stuck = StuckPlaces(clock.monotonic)
+        self._sendings = Sendings(self._send, clock.monotonic)
+        self._settling = Settling(self._stuck, metrics, self._topics)
 
     async def run(self) -> None:
         """Lead or wait to lead, until `stop`. Waits for PostgreSQL and Kafka and says so once."""
@@ -85,8 +89,7 @@ class Relay:
                 await self._pause(self._poll_seconds)
             finally:
                 self._metrics.relay_leads.set(0)
-                self._stuck.forget()
-                self._metrics.relay_stuck.clear()
+                self._settling.forget()
 
     def stop(self) -> None:
         """Let `run` end after the batch in hand."""
@@ -99,79 +102,44 @@ class Relay:
                 continue
             self._metrics.relay_leads.set(1)
             _log.info("this relay leads")
-            while not self._stopping.is_set():
-                if not await self.relay_once(session):
-                    await session.wait_for_news(self._poll_seconds, self._stopping)
+            try:
+                while not self._stopping.is_set():
+                    if not await self.relay_once(session):
+                        await session.wait_for_news(self._poll_seconds, self._stopping)
+            finally:
+                await self._sendings.give_up()  # before the lock goes with the session
 
     async def relay_once(self, session: RelaySession) -> bool:
-        """Publish one batch; false if there was nothing, or nothing that Kafka took."""
+        """Send what may go and settle what has ended; false if nothing is under way or to be looked for at once."""
         session.has_news.clear()
         looked_at = self._clock.monotonic()
-        found = await session.connection.fetch(sql("outbox_next"), BATCH, *self._stuck.left_out())
+        left_out = self._stuck.left_out(self._sendings.places)
+        found = await session.connection.fetch(sql("outbox_next"), BATCH, *left_out)
         rows = [row_of(dict(row), self._topics) for row in found]
-        if not rows:
+        if not rows and not self._sendings:
             return False
         if self._clock.monotonic() - looked_at > FRESH_SECONDS:
             return True  # this process slept; look again, which fails if the lock is gone
+        self._sendings.begin(parted(rows, self._stuck.places))
+        ended = await self._sendings.ended(session.terminated)
+        if session.terminated.is_set():
+            raise LockLost("the session ended while events were being published")
+        moved = bool(ended) and await self._settle(session, ended)
+        return moved or bool(self._sendings)
+
+    async def _send(self, rows: Sequence[Row]) -> list[Receipt]:
         with tracing.each("producer", map(_part, rows)):
-            receipts = await self._publish(session, [row.outgoing for row in rows])
-        settled = settle(rows, receipts)
-        await self._write(session, settled)
+            return await self._publisher.publish_many([row.outgoing for row in rows])
+
+    async def _settle(self, session: RelaySession, ended: Sequence[Sending]) -> bool:
+        """Write down what became of these; whether the next look finds other rows."""
+        rows = [row for sending in ended for row in sending.part.rows]
+        receipts = [receipt for sending in ended for receipt in sending.task.result()]
+        settled = settle(rows, receipts, others_went=any(sending.began < self._taken_at for sending in ended))
+        if settled.taken:
+            self._taken_at = self._clock.monotonic()
+        await self._settling.write(session.connection, settled)
         return settled.moved
-
-    async def _publish(self, session: RelaySession, outgoing: list[Outgoing]) -> list[Receipt]:
-        """Publish while the session lives; Kafka may take its time, so the session is kept awake."""
-        publishing = asyncio.ensure_future(self._publisher.publish_many(outgoing))
-        lost = asyncio.ensure_future(session.terminated.wait())
-        try:
-            while not publishing.done():
-                await asyncio.wait({publishing, lost}, timeout=FRESH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                if lost.done():
-                    raise LockLost("the session ended while a batch was being published")
-                if not publishing.done():
-                    await session.connection.fetchval("select 1")
-            return publishing.result()
-        finally:
-            for task in (publishing, lost):
-                task.cancel()
-            await asyncio.gather(publishing, lost, return_exceptions=True)
-
-    async def _write(self, session: RelaySession, settled: Settled) -> None:
-        if settled.park:
-            ids, reasons = zip(*settled.park, strict=True)
-            await session.connection.execute(sql("outbox_park"), ids, reasons)
-            for row_id, why in settled.park:
-                _log.error("Kafka refused an event for good; its key's later events wait behind it", id=row_id, why=why)
-        if settled.delete:
-            await session.connection.execute(sql("outbox_delete"), [row.id for row in settled.delete])
-            for topic, count in Counter(row.outgoing.topic.name for row in settled.delete).items():
-                self._metrics.relayed.labels(self._label(topic)).inc(count)
-        before = self._stuck.topics
-        self._tell_about_kafka(settled)
-        self._tell_about_topics(settled, before)
-
-    def _tell_about_kafka(self, settled: Settled) -> None:
-        if settled.kafka_is_away is not None and not self._kafka_was_away:
-            _log.warning("Kafka is away; events wait in the outbox", error=settled.kafka_is_away)
-            self._kafka_was_away = True
-        elif settled.taken and self._kafka_was_away:
-            _log.info("Kafka is back")
-            self._kafka_was_away = False
-            self._stuck.forget()
-
-    def _tell_about_topics(self, settled: Settled, before: set[str]) -> None:
-        self._stuck.note(settled.stuck, settled.taken)
-        why = {topic: reason for (topic, _), reason in settled.stuck.items()}
-        for topic in sorted(self._stuck.topics - before):
-            _log.warning("Kafka takes not every event of a topic; those wait, others go", topic=topic, error=why[topic])
-        for topic in sorted(before - self._stuck.topics):
-            _log.info("Kafka takes every event of a topic again", topic=topic)
-        for topic in self._stuck.topics ^ before:
-            self._metrics.relay_stuck.labels(self._label(topic)).set(topic in self._stuck.topics)
-
-    def _label(self, topic: str) -> str:
-        """A row may name a topic that only a newer version knows; labels stay bounded."""
-        return topic if topic in self._topics else "unknown"
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -27,11 +27,13 @@ class Settled:
     stuck: dict[Place, str] = field(default_factory=dict)
     taken: set[Place] = field(default_factory=set)
     kafka_is_away: str | None = None
+    again: bool = False
+    """Whether some rows go again at once: what failed them was none of theirs."""
 
     @property
     def moved(self) -> bool:
-        """Whether the next look will find other rows than this one."""
-        return bool(self.delete or self.park or self.stuck)
+        """Whether the next look will find other rows than this one, or the same are worth a try at once."""
+        return bool(self.delete or self.park or self.stuck or self.again)
 
 
 def row_of(columns: Mapping[str, Any], topics: Mapping[str, Topic]) -> Row:
@@ -47,8 +49,11 @@ def _of_a_newer_version(name: str) -> Topic:
     return Topic(name=name, purpose="known to a newer version", key="", producers=(), consumers=(), types=())
 
 
-def settle(rows: Sequence[Row], receipts: Sequence[Receipt]) -> Settled:
-    """Decide by what Kafka said. An acknowledged row stays if an earlier one of its key does, to go again after it."""
+def settle(rows: Sequence[Row], receipts: Sequence[Receipt], *, others_went: bool = False) -> Settled:
+    """Decide by what Kafka said. An acknowledged row stays if an earlier one of its key does, to go again after it.
+
+    `others_went`: Kafka took events of other places while these were under way, so it is not away.
+    """
     settled = Settled(taken=_taken(rows, receipts))
     staying: set[tuple[str, str]] = set()
     for row, receipt in zip(rows, receipts, strict=True):
@@ -60,7 +65,7 @@ def settle(rows: Sequence[Row], receipts: Sequence[Receipt]) -> Settled:
             case Delivery.REFUSED if place not in staying:
                 settled.park.append((row.id, receipt.detail))
             case Delivery.UNKNOWN:
-                _note_unknown(settled, row, receipt)
+                _note_unknown(settled, row, receipt, others_went=others_went)
             case _:
                 pass  # held behind an earlier one of its key, or about to be
         staying.add(place)
@@ -77,13 +82,15 @@ def _taken(rows: Sequence[Row], receipts: Sequence[Receipt]) -> set[Place]:
     return set(topics_and_keys)
 
 
-def _note_unknown(settled: Settled, row: Row, receipt: Receipt) -> None:
+def _note_unknown(settled: Settled, row: Row, receipt: Receipt, *, others_went: bool) -> None:
     """What Kafka did not take while it took others is stuck by itself; otherwise Kafka is away."""
     topic = row.outgoing.topic.name
     match receipt.extent:
         case Extent.TOPIC:
             settled.stuck[topic, None] = receipt.detail
-        case Extent.BUS if not settled.taken:
+        case Extent.NOTHING:
+            settled.again = True
+        case Extent.BUS if not settled.taken and not others_went:
             settled.kafka_is_away = receipt.detail
         case _:
             settled.stuck[topic, row.key] = receipt.detail

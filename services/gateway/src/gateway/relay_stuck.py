@@ -1,14 +1,16 @@
 """Places that Kafka does not take from now: a missing or forbidden topic, a key whose partition has no leader.
 
 Their events are left out of the relay's look for a while that doubles; then one look includes them, and what it finds
-decides. So whatever lies first in the outbox, the rest flows. Keys, because order binds only the events of one key.
+decides, tried beside the others. So whatever lies first in the outbox, the rest flows. Keys, because order binds only
+the events of one key.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 30.0  # each try may cost the others the producer's patience of three
+LONGEST_SECONDS = 30.0  # a try costs a look for metadata, and nobody else's time
 MOST_KEYS = 1000  # of one topic; beyond it the topic itself is left out, and the look stays small
 
 Place = tuple[str, str | None]
@@ -35,12 +37,17 @@ class StuckPlaces:
         """Of which not everything goes."""
         return {topic for topic, _ in self._waits}
 
-    def left_out(self) -> tuple[list[str], list[str], list[str]]:
-        """Topics to leave out; and keys to leave out: the topic of each, and each."""
-        if not self._waits:
+    @property
+    def places(self) -> Collection[Place]:
+        """All of them, whether they wait now or may be tried."""
+        return self._waits.keys()
+
+    def left_out(self, under_way: AbstractSet[Place] = frozenset()) -> tuple[list[str], list[str], list[str]]:
+        """Topics to leave out, `under_way` or stuck; and keys to leave out: the topic of each, and each."""
+        if not self._waits and not under_way:
             return [], [], []
         now = self._now()
-        places = [place for place, wait in self._waits.items() if now < wait.until]
+        places = under_way | {place for place, wait in self._waits.items() if now < wait.until}
         keys = [(topic, key) for topic, key in places if key is not None]
         topics = [topic for topic, key in places if key is None]
         return topics, [topic for topic, _ in keys], [key for _, key in keys]

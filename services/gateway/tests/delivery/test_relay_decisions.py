@@ -1,6 +1,6 @@
 """What becomes of a batch's rows, by what Kafka said of each. No I/O."""
 
-from clearline.chassis.delivery import Delivery, Extent, Outgoing, RawRecord, Receipt
+from clearline.chassis.delivery import ConnectionReplaced, Delivery, Extent, Outgoing, RawRecord, Receipt, receipt_of
 from clearline.contracts.topics import CONNECTIONS
 from gateway.relay_batch import Row, Settled, row_of, settle
 
@@ -46,6 +46,14 @@ def test_a_topic_or_a_partition_that_is_not_there_is_stuck_whatever_else_was_tak
         found = settled("abc", no_topic, no_leader, others)
         assert found.stuck == {(CONNECTIONS.name, None): "no", (CONNECTIONS.name, "b"): "no"}
         assert (found.kafka_is_away, found.moved) == (away, True)
+
+
+def test_what_fails_while_others_go_is_stuck_and_what_fails_for_another_goes_again_at_once() -> None:
+    out = Outgoing(CONNECTIONS, RawRecord(b"k", b"v", ()))
+    found = settle([Row(1, "a", out)], [UNKNOWN], others_went=True)
+    assert (found.stuck, found.kafka_is_away) == ({(CONNECTIONS.name, "a"): "timed out"}, None)
+    found = settle([Row(1, "a", out)], [receipt_of(ConnectionReplaced())], others_went=True)
+    assert (found.stuck, found.kafka_is_away, found.delete, found.moved) == ({}, None, [], True)
 
 
 def test_a_refused_one_behind_an_unknown_one_is_not_parked_yet() -> None:

@@ -39,6 +39,8 @@ class Extent(StrEnum):
     BUS = "bus"
     TOPIC = "topic"
     PARTITION = "partition"
+    NOTHING = "nothing"
+    """It ended with its connection, which was given up for the sake of other records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,10 @@ class PartitionUnavailable(NotTried):
     """The partition of this record has no leader."""
 
 
+class ConnectionReplaced(KafkaError):  # type: ignore[misc] # noqa: N818 - aiokafka is untyped; nouns as above
+    """Another record's failure cost the connection that this one was under way on."""
+
+
 _SIZE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 
 
@@ -112,6 +118,8 @@ def receipt_of(result: object) -> Receipt:
             return Receipt(Delivery.UNKNOWN, detail, Extent.TOPIC)
         case PartitionUnavailable():
             return Receipt(Delivery.UNKNOWN, detail, Extent.PARTITION)
+        case ConnectionReplaced():
+            return Receipt(Delivery.UNKNOWN, detail, Extent.NOTHING)
         case _:
             return Receipt(Delivery.UNKNOWN, detail)
 

@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from clearline.chassis.delivery import NotTried, Outgoing
+from clearline.chassis.delivery import ConnectionReplaced, NotTried, Outgoing
 from clearline.chassis.settings import KafkaSettings
 from clearline.chassis.topic_sending import PATIENCE_SECONDS, Placed, Sent, send_topic
 
@@ -134,7 +134,7 @@ async def _tear_down(producer: AIOKafkaProducer) -> None:
     sender = producer._sender.sender_task  # noqa: SLF001 - see above
     if sender is not None:
         sender.cancel()
-    producer._message_accumulator.fail_all(KafkaError("the producer was replaced"))  # noqa: SLF001 - see above
+    producer._message_accumulator.fail_all(ConnectionReplaced())  # noqa: SLF001 - see above
     closing = asyncio.create_task(producer.client.close())
     waiting = {closing} | ({sender} if sender is not None else set())
     await asyncio.wait(waiting, timeout=CLOSE_SECONDS)
