@@ -4,7 +4,6 @@ async with kafka_stand(folder) as stand:
     config, credentials = stand.cases["wrong credentials"]
 """
 
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from typing import Any
 from tests.harness.authority import Authority
 from tests.harness.kafka import KafkaServer, create_topic
 from tests.harness.kafka_secured import DESCRIBE, GROUP, READ, TOPIC, WRITE, Right, allow, secured_kafka
+from tests.harness.nowhere import unanswered
 from tests.harness.places import free_ports
+from tests.harness.signing_in import PASSWORD, USER, Form, cases
 
-from clearline.testing.hostile_servers import Listening, closing, serving, silent
+from clearline.testing.hostile_servers import Listening, closing, serving
 
-Form = tuple[dict[str, Any], dict[str, str]]
-USER, PASSWORD = "shop", "s3cret-0f-the-shop"
 CERTIFIED = "clearline"
 RIGHTS = (
     Right(f"User:{USER}", TOPIC, "orders", READ),
@@ -67,16 +66,15 @@ class KafkaStand:
     def cases(self) -> Mapping[str, Form]:
         """The columns of the table of verification, and what only Kafka has."""
         rights = [{"topic": "orders", "operations": ["read", "write"]}]
-        config, credentials = self.encrypted(topic_permissions=rights, consumer_group="order-service")
         more = [{"topic": "orders", "operations": ["read", "alter"]}]
-        return {
-            "good": (config, credentials),
-            "wrong host": (config | {"host": "no-such-host.invalid"}, credentials),
-            "wrong port": (config | {"port": self.closed_port}, credentials),
-            "wrong TLS": (config | {"port": self.ports["OPEN"]}, credentials),
-            "wrong credentials": (config, {"password": "wr0ng-p4ssword"}),
-            "missing permission": (config | {"topic_permissions": more}, credentials),
-            "silent server": self.form(port=self.silent_port, host="127.0.0.1"),
+        usual = cases(
+            self.encrypted(topic_permissions=rights, consumer_group="order-service"),
+            missing={"topic_permissions": more},
+            unencrypted_port=self.ports["OPEN"],
+            closed_port=self.closed_port,
+            silent=self.form(port=self.silent_port, host="127.0.0.1"),
+        )
+        return usual | {
             "forbidden second broker": self.unsecured("ELSEWHERE"),
             "unreachable second broker": self.unsecured("DEAF"),
         }
@@ -87,22 +85,22 @@ async def kafka_stand(folder: Path) -> AsyncIterator[KafkaStand]:
     """Everything, until the block ends; it starts in some 5 s."""
     authority = Authority()
     [canary_port] = free_ports(1)
-    async with serving(closing, host="127.0.0.2", port=canary_port) as canary, serving(silent) as nobody:
-        with socket.socket() as closed:  # bound and not listening: nobody else can take it meanwhile
-            closed.bind(("127.0.0.1", 0))
-            closed_port: int = closed.getsockname()[1]
-            lies = {
-                "ELSEWHERE": f"127.0.0.2:{canary.port}",
-                "NAMELESS": "kafka-2.no-such-host.invalid:9092",
-                "DEAF": f"127.0.0.1:{closed_port}",
-                "MISNAMED": "127.0.0.1:{port}",  # its own, by an address that its certificate does not name
-            }
-            server, ports = secured_kafka(folder, authority, {USER: PASSWORD}, lies)
-            await server.start()
-            try:
-                await create_topic(server.bootstrap, "orders", partitions=3)
-                await create_topic(server.bootstrap, "secrets")
-                await allow(ports["PLAINTEXT"], RIGHTS)
-                yield KafkaStand(authority, server, ports, canary, closed_port, nobody.port)
-            finally:
-                await server.stop()
+    async with (
+        serving(closing, host="127.0.0.2", port=canary_port) as canary,
+        unanswered() as (closed_port, silent_port),
+    ):
+        lies = {
+            "ELSEWHERE": f"127.0.0.2:{canary.port}",
+            "NAMELESS": "kafka-2.no-such-host.invalid:9092",
+            "DEAF": f"127.0.0.1:{closed_port}",
+            "MISNAMED": "127.0.0.1:{port}",  # its own, by an address that its certificate does not name
+        }
+        server, ports = secured_kafka(folder, authority, {USER: PASSWORD}, lies)
+        await server.start()
+        try:
+            await create_topic(server.bootstrap, "orders", partitions=3)
+            await create_topic(server.bootstrap, "secrets")
+            await allow(ports["PLAINTEXT"], RIGHTS)
+            yield KafkaStand(authority, server, ports, canary, closed_port, silent_port)
+        finally:
+            await server.stop()

@@ -4,7 +4,6 @@ async with redis_stand(path_of_redis_server, folder) as stand:
     config, credentials = stand.cases["wrong credentials"]
 """
 
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.authority import Authority
+from tests.harness.nowhere import unanswered
 from tests.harness.redis import RedisServer, redis_server
+from tests.harness.signing_in import PASSWORD, USER, Form, cases
 
-from clearline.testing.hostile_servers import serving, silent
-
-Form = tuple[dict[str, Any], dict[str, str]]
-USER, PASSWORD, ADMIN_PASSWORD = "shop", "s3cret-0f-the-shop", "s3cret-0f-the-admin"
+ADMIN_PASSWORD = "s3cret-0f-the-admin"
 USERS = (
     f"user default on >{ADMIN_PASSWORD} ~* &* +@all",
     f"user {USER} on >{PASSWORD} ~orders:* &news:* +get +set +del +publish +subscribe +ping +select +multi +discard",
@@ -57,16 +55,13 @@ class RedisStand:
     def cases(self) -> Mapping[str, Form]:
         """The columns of the table of verification."""
         rights = {"commands": ["get", "set"], "keys": ["orders:*"]}
-        config, credentials = self.encrypted(**rights)
-        return {
-            "good": (config, credentials),
-            "wrong host": (config | {"host": "no-such-host.invalid"}, credentials),
-            "wrong port": (config | {"port": self.closed_port}, credentials),
-            "wrong TLS": (config | {"port": self.server.port}, credentials),
-            "wrong credentials": (config, {"password": "wr0ng-p4ssword"}),
-            "missing permission": (config | {"commands": ["get", "hset"]}, credentials),
-            "silent server": self.form(port=self.silent_port),
-        }
+        return cases(
+            self.encrypted(**rights),
+            missing={"commands": ["get", "hset"]},
+            unencrypted_port=self.server.port,
+            closed_port=self.closed_port,
+            silent=self.form(port=self.silent_port),
+        )
 
 
 @asynccontextmanager
@@ -77,8 +72,6 @@ async def redis_stand(program: str, folder: Path) -> AsyncIterator[RedisStand]:
     async with (
         redis_server(program, folder / "server", users=USERS, certificate=certificate) as server,
         redis_server(program, folder / "mutual", users=USERS, certificate=certificate, clients=authority) as mutual,
-        serving(silent) as nobody,
+        unanswered() as (closed_port, silent_port),
     ):
-        with socket.socket() as closed:  # bound and not listening: nobody else can take it meanwhile
-            closed.bind(("127.0.0.1", 0))
-            yield RedisStand(authority, server, mutual, closed.getsockname()[1], nobody.port)
+        yield RedisStand(authority, server, mutual, closed_port, silent_port)

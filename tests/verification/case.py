@@ -1,13 +1,10 @@
 """What the table of verification asks of each kind: one form for each column, or why there is none."""
 
-import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from clearline.testing.hostile_servers import serving, silent
 
 COLUMNS = (
     "good", "wrong host", "wrong port", "wrong TLS", "wrong credentials", "missing permission", "silent server",
@@ -26,22 +23,3 @@ class Stand:
     """Product, as the table names it; a stand-in says that it is one."""
     cases: Callable[[Path], AbstractAsyncContextManager[Cases]]
     """Runs the servers in a folder of their own until the block ends."""
-
-
-NO_SUCH_HOST = "no-such-host.invalid"
-
-
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """A port that is bound and not listened on: nobody else can take it meanwhile."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        yield closed.getsockname()[1]
-
-
-@asynccontextmanager
-async def unanswered() -> AsyncIterator[tuple[int, int]]:
-    """A port that is closed, and one where somebody listens and says nothing."""
-    with closed_port() as closed:
-        async with serving(silent) as server:
-            yield closed, server.port

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tests.harness.authority import Authority
 from tests.harness.nginx import PROGRAM, nginx
+from tests.harness.nowhere import NO_SUCH_HOST, unanswered
 from tests.harness.programs import program
-from tests.verification.case import NO_SUCH_HOST, Cases, unanswered
+from tests.verification.case import Cases
 
 USER, PASSWORD = "shop", "s3cret-0f-the-shop"
 _LOCATIONS = """

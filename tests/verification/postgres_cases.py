@@ -7,9 +7,10 @@ from typing import Any
 
 import asyncpg
 from tests.harness.authority import Authority
+from tests.harness.nowhere import NO_SUCH_HOST, unanswered
 from tests.harness.postgres import PostgresServer
 from tests.harness.postgres_tls import secure
-from tests.verification.case import NO_SUCH_HOST, Cases, unanswered
+from tests.verification.case import Cases
 
 USER, PASSWORD = "shop", "s3cret-0f-the-shop"
 SET_UP = f"""

@@ -7,12 +7,13 @@ from pathlib import Path
 from tests.harness.authority import Authority
 from tests.harness.kafka_stand import kafka_stand
 from tests.harness.name_server import ZONE, name_server
+from tests.harness.nowhere import NO_SUCH_HOST, unanswered
 from tests.harness.programs import program
 from tests.harness.redis import PROGRAM
 from tests.harness.redis_stand import redis_stand
 from tests.harness.supabase_stand_in import jwt, project
 from tests.harness.tls_server import tls_answering
-from tests.verification.case import NO_SUCH_HOST, Cases, Stand, unanswered
+from tests.verification.case import Cases, Stand
 from tests.verification.http_cases import http_cases
 from tests.verification.postgres_cases import postgres_cases
 

@@ -5,22 +5,12 @@ from typing import Any
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from tests.harness.authority import Authority
-from tests.harness.kafka_stand import PASSWORD, KafkaStand
+from tests.harness.kafka_stand import KafkaStand
+from tests.harness.signing_in import TOLD_APART, WRONG, found, statuses
 
 from clearline.probes.ladder import Limits
 
 pytestmark = pytest.mark.integration
-WRONG = "wr0ng-p4ssword"
-
-
-def found(verdict: Any) -> tuple[str, str, str]:
-    assert verdict.failure is not None, verdict
-    assert PASSWORD not in str(verdict)
-    return verdict.failure.code, verdict.failure.step, verdict.failure.field
-
-
-def statuses(verdict: Any) -> list[str]:
-    return [step.status for step in verdict.steps]
 
 
 async def test_a_good_form_is_verified_with_each_permission_and_broker(secured: KafkaStand, climbing: Any) -> None:
@@ -37,12 +27,8 @@ async def test_a_good_form_is_verified_with_each_permission_and_broker(secured: 
 @pytest.mark.parametrize(
     ("case", "expected"),
     {
-        "wrong host": ("UNKNOWN_HOST", "resolve", "/config/host"),
-        "wrong port": ("CONNECTION_REFUSED", "connect", "/config/port"),
-        "wrong TLS": ("TLS_NOT_SPOKEN", "tls", "/config/tls"),
-        "wrong credentials": ("AUTH_REJECTED", "authenticate", "/credentials/password"),
+        **TOLD_APART,
         "missing permission": ("PERMISSION_MISSING", "authorize", "/config/topic_permissions/0/operations/1"),
-        "silent server": ("RESPONSE_TIMEOUT", "authenticate", "/config/host"),
         "forbidden second broker": ("ADVERTISED_ADDRESS_FORBIDDEN", "exercise", "/config/host"),
         "unreachable second broker": ("ADVERTISED_ADDRESS_UNREACHABLE", "exercise", "/config/host"),
     }.items(),

@@ -8,7 +8,8 @@ import pytest
 from tests.harness.authority import Authority
 from tests.harness.programs import program
 from tests.harness.redis import PROGRAM, redis_server, replica_of
-from tests.harness.redis_stand import ADMIN_PASSWORD, PASSWORD, RedisStand, redis_stand
+from tests.harness.redis_stand import ADMIN_PASSWORD, RedisStand, redis_stand
+from tests.harness.signing_in import TOLD_APART, WRONG, found, statuses
 
 from clearline.catalogue import ClearlineError
 from clearline.probes.forms import parse_config
@@ -18,19 +19,8 @@ from clearline.probes.registry import KINDS
 from clearline.testing.hostile_servers import serving
 
 pytestmark = pytest.mark.integration
-WRONG = "wr0ng-p4ssword"
 AT_ONCE = {"repl-diskless-sync-delay": "0"}
 """A new replica is served without waiting five seconds for others."""
-
-
-def found(verdict: Any) -> tuple[str, str, str]:
-    assert verdict.failure is not None, verdict
-    assert PASSWORD not in str(verdict)
-    return verdict.failure.code, verdict.failure.step, verdict.failure.field
-
-
-def statuses(verdict: Any) -> list[str]:
-    return [step.status for step in verdict.steps]
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +42,8 @@ async def test_a_good_form_is_verified_and_shows_whom_it_met(stand: RedisStand, 
 @pytest.mark.parametrize(
     ("case", "expected"),
     {
-        "wrong host": ("UNKNOWN_HOST", "resolve", "/config/host"),
-        "wrong port": ("CONNECTION_REFUSED", "connect", "/config/port"),
-        "wrong TLS": ("TLS_NOT_SPOKEN", "tls", "/config/tls"),
-        "wrong credentials": ("AUTH_REJECTED", "authenticate", "/credentials/password"),
+        **TOLD_APART,
         "missing permission": ("PERMISSION_MISSING", "authorize", "/config/commands/1"),
-        "silent server": ("RESPONSE_TIMEOUT", "authenticate", "/config/host"),
     }.items(),
 )
 async def test_each_thing_that_can_be_wrong_is_told_apart(
