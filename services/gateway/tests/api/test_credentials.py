@@ -143,6 +143,28 @@ async def test_a_stored_secret_never_follows_to_another_destination(stand: ApiSt
     assert brought.status_code == 200, brought.text
 
 
+async def test_a_token_stays_with_its_origin_and_goes_to_no_other(stand: ApiStand) -> None:
+    """Whose server it is, scheme, host and port decide; which page is asked, and how, is whoever edits to say."""
+    client = await stand.client_of("operator")
+    first = {"url": "https://api.example.com/health", "auth": "bearer"}
+    draft = {"name": "api", "environment": "development", "kind": "http", "config": first}
+    body = (await client.post("/connections", json={**draft, "credentials": {"token": SECRET}})).json()
+    url = f"/connections/{body['id']}"
+    elsewhere = (
+        *("http://api.example.com/health", "https://api.example.com:8443/health", "https://api2.example.com/health"),
+        *("https://api.example.com.evil.example/health", "https://evil.example/api.example.com/health"),
+    )
+    for moved in elsewhere:
+        config = {**first, "url": moved}
+        edited = await client.put(url, json={"config": config}, headers={"if-match": "*"})
+        tried = await client.post("/connections:test", json={"id": body["id"], "config": config})
+        for refused in (edited, tried):
+            assert (refused.status_code, refused.json()["code"]) == (422, "CREDENTIALS_REQUIRED"), moved
+    for here in ({"url": "HTTPS://API.example.com:443/v2/health?deep=1"}, {"method": "POST"}):
+        kept = await client.put(url, json={"config": {**first, **here}}, headers={"if-match": "*"})
+        assert (kept.status_code, kept.json()["credentials"]["token"]["stored"]) == (200, True), kept.text
+
+
 @pytest.mark.parametrize("value", [7, True, ["x"], {"stored": False}, {"stored": True, "x": 1}, "", "a\nb"])
 async def test_a_credential_of_a_wrong_form_is_refused_unseen(stand: ApiStand, value: Any) -> None:
     client = await stand.client_of("operator")
