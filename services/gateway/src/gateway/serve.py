@@ -49,10 +49,11 @@ from gateway.security.limits import Allowances
 from gateway.settings import ServeSettings
 from gateway.unanswered import UnansweredRequests
 from gateway.unproven import UnprovenConnections
+from gateway.wakes import AFTER_COMMIT, Wakes
 
 RELAY_SECONDS, PRODUCER_SECONDS, POOL_SECONDS = 5.0, 4.0, 2.0
 """How long each part may take to stop; with HTTP's six seconds less than the twenty after which others kill."""
-RELAY_POOL_SIZE = 6  # clock, outbox depth, unproven, unanswered, who waits for an end; the relay has one of its own
+RELAY_POOL_SIZE = 7  # clock, depth, unproven, unanswered, who waits for an end, wakes; the relay has one of its own
 WRONG_USE = 2
 
 _log = structlog.get_logger(__name__)
@@ -85,13 +86,13 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
     own_metrics = GatewayMetrics(metrics.registry)
     metrics.tell_build(service="gateway", version=gateway_version(), installation=settings.installation)
     api_dsn, relay_dsn = settings.postgres_dsn.get_secret_value(), settings.postgres_relay_dsn.get_secret_value()
-    api_pool = await open_pool(api_dsn, name="serve", max_size=settings.postgres_pool_size)
+    api_pool = await open_pool(api_dsn, name="serve", max_size=settings.postgres_pool_size, settings=AFTER_COMMIT)
     relay_pool = await open_pool(relay_dsn, name="clock", max_size=RELAY_POOL_SIZE)
     producer = Producer(settings=kafka, metrics=metrics, clock=clock, client_id="gateway")
     depth = OutboxDepth(relay_pool, own_metrics, clock, settings.outbox_limit)
     unproven = UnprovenConnections(relay_pool, own_metrics, clock)
     unanswered = UnansweredRequests(relay_pool, own_metrics, clock)
-    watch, ends = StoreWatch(api_pool, clock), EndsWatch(relay_pool, clock)
+    watch, ends, wakes = StoreWatch(api_pool, clock), EndsWatch(relay_pool, clock), Wakes(relay_pool)
     chance = random.SystemRandom().random
     tools = _tools(settings, depth)
     timekeeper = Timekeeper(
@@ -103,7 +104,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         duties=Duties(rotation=RotationDuties(current_key=tools.sealer.key_id)),
     )
     surroundings = Surroundings(
-        desk=Desk(api_pool, tools, watch.schema_is_there),
+        desk=Desk(api_pool, tools, watch.schema_is_there, wakes.tell),
         new_id=uuid4,
         installation=settings.installation,
         catalogue=load_catalogue(metrics.count_catalogue_miss),
@@ -119,7 +120,7 @@ async def compose(settings: ServeSettings, kafka: KafkaSettings) -> "Gateway":
         relay=Relay(dsn=relay_dsn, publisher=producer, topics=TOPICS, metrics=own_metrics, clock=clock),
         server=HttpServer(build(surroundings), settings.http_host, settings.http_port),
         ends=ends,
-        background=(watch.run, ends.run, depth.run, unproven.run, unanswered.run, timekeeper.run),
+        background=(watch.run, ends.run, wakes.run, depth.run, unproven.run, unanswered.run, timekeeper.run),
     )
     health.add("postgres", watch.check)
     health.add("serving", gateway.check)

@@ -23,18 +23,22 @@ CALLER = Caller(Principal(id=uuid4(), name="tester", role="admin", environments=
 EDITORS, EDITS = 8, 12
 
 
-@asynccontextmanager
-async def desk(migrated: MigratedDatabase) -> AsyncIterator[Desk]:
-    pool = await open_pool(migrated.login("clearline_api"), name="test", max_size=EDITORS)
-    tools = Tools(
+def tools() -> Tools:
+    """What commands share, as far as these need it."""
+    return Tools(
         sealer=Sealer(generate_key_pair()[1]),
         policy=OutboundPolicy.parse(("127.0.0.0/8",)),
         new_id=uuid4,
         outbox_pending=lambda: 0,
         outbox_limit=10_000,
     )
+
+
+@asynccontextmanager
+async def desk(migrated: MigratedDatabase) -> AsyncIterator[Desk]:
+    pool = await open_pool(migrated.login("clearline_api"), name="test", max_size=EDITORS)
     try:
-        yield Desk(pool, tools)
+        yield Desk(pool, tools())
     finally:
         await pool.close()
 

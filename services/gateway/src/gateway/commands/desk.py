@@ -40,10 +40,18 @@ DEFECTS = (
 class Desk:
     """Takes commands and questions of callers that the database knows."""
 
-    def __init__(self, pool: asyncpg.Pool, tools: Tools, schema_is_there: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        tools: Tools,
+        schema_is_there: Callable[[], bool] = lambda: True,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake` is called after each command: it wakes the relay where `pool` leaves that to it (`gateway.wakes`)."""
         self._pool = pool
         self._tools = tools
         self._schema_is_there = schema_is_there
+        self._wake = wake
 
     @property
     def sealing_key_id(self) -> str:
@@ -77,12 +85,15 @@ class Desk:
 
     async def _do(self, caller: Caller, command: object, form: type[R], act: Callable[[Work], Awaitable[R]]) -> R:
         with told(command) as ending:
-            async with self._connection() as connection, connection.transaction():
-                work = await self._work(connection, caller)
-                brought, repeated = await once(work, form, lambda: act(work))
-                ending.about(brought["id"]) if isinstance(brought, dict) else ending.note(brought)
-                if repeated:
-                    ending.repeated()
+            try:
+                async with self._connection() as connection, connection.transaction():
+                    work = await self._work(connection, caller)
+                    brought, repeated = await once(work, form, lambda: act(work))
+                    ending.about(brought["id"]) if isinstance(brought, dict) else ending.note(brought)
+                    if repeated:
+                        ending.repeated()
+            finally:
+                self._wake()  # also where it broke in the commit: nobody knows then whether there is an event
         return brought
 
     async def _work(self, connection: Connection, caller: Caller) -> Work:

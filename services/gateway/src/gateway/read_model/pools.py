@@ -1,5 +1,6 @@
 """How the gateway speaks to PostgreSQL: few connections, nothing without a time limit, JSON as values."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import asyncpg
@@ -14,10 +15,18 @@ AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotCo
 """PostgreSQL cannot be reached at the moment; the same may work later."""
 
 _JSONB_VERSION = b"\x01"
+_NO_MORE: Mapping[str, str] = {}
 
 
-async def open_pool(dsn: str, *, name: str, max_size: int = 10, statement_timeout_ms: int = 5000) -> asyncpg.Pool:
-    """A pool, seen in pg_stat_activity under `name`.
+async def open_pool(
+    dsn: str,
+    *,
+    name: str,
+    max_size: int = 10,
+    statement_timeout_ms: int = 5000,
+    settings: Mapping[str, str] = _NO_MORE,
+) -> asyncpg.Pool:
+    """A pool, seen in pg_stat_activity under `name`; its sessions have these `settings` too.
 
     It opens its first connection when one is asked for, so that a process can start while PostgreSQL is away.
     """
@@ -30,7 +39,7 @@ async def open_pool(dsn: str, *, name: str, max_size: int = 10, statement_timeou
         command_timeout=statement_timeout_ms / 1000
         + 5,  # the server's limit comes first; this one is for a silent server
         init=speak_json,
-        server_settings=server_settings(name, statement_timeout_ms),
+        server_settings=server_settings(name, statement_timeout_ms) | dict(settings),
     )
 
 
