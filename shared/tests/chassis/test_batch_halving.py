@@ -40,6 +40,33 @@ def test_all_of_the_good_succeeds_in_order_and_each_guilty_record_is_found_alone
     assert reached == {partition: span.next for partition, span in whole.spans.items()}
 
 
+@given(batches(), st.data(), st.booleans())
+def test_named_records_are_set_aside_and_none_is_handled_twice(whole: Batch, data: st.DataObject, tried: bool) -> None:  # noqa: FBT001 - drawn
+    """As inside one transaction, where spans do not matter."""
+    named = [each for each in whole.records if data.draw(st.booleans())]
+    guilty = [each for each in whole.records if each not in named and data.draw(st.booleans())]
+    tried = tried and len(whole.records) > 1
+    search = Search.of_failed(whole) if tried else Search(whole)
+    stored: list[Received] = []
+    buried: list[Received] = []
+    while (piece := search.next()) is not None:
+        if name := next((each for each in piece.records if each in named), None):
+            buried.append(name)
+            search.again(Batch([each for each in piece.records if each is not name], {}))
+        elif not any(each in guilty for each in piece.records) and not (tried and piece.records == whole.records):
+            stored += piece.records
+            search.done()
+        elif len(piece.records) > 1:
+            search.failed(piece)
+        else:
+            buried += piece.records
+    place = {id(each): at for at, each in enumerate(whole.records)}
+    assert sorted(place[id(each)] for each in [*stored, *buried]) == list(range(len(whole.records)))
+    assert stored == sorted(stored, key=lambda each: place[id(each)]), "overtaken"
+    if not tried:
+        assert {id(each) for each in buried} == {id(each) for each in named + guilty}
+
+
 @pytest.mark.parametrize(("at", "failures"), [(0, 10), (511, 2)], ids=["the first", "the last"])
 def test_what_is_known_to_fail_is_not_tried_again(at: int, failures: int) -> None:
     """Halving alone would fail ten times, wherever the record is."""

@@ -28,6 +28,14 @@ class Search:
         self.failures = 0
         """How often something failed for what may be the fault of the piece that is out."""
 
+    @classmethod
+    def of_failed(cls, whole: Batch) -> "Search":
+        """Of one that has been tried as a whole, and has at least two records."""
+        search = cls(whole)
+        search.next()
+        search.failed(whole)
+        return search
+
     def next(self) -> Batch | None:
         """The piece to try now, in the order of the records."""
         if not self._left:
@@ -47,6 +55,10 @@ class Search:
     def failed(self, batch: Batch) -> None:
         """The piece that is out has failed; it has at least two records."""
         self._left.append(_Piece(batch, guilty=True, failures=self.failures + 1))
+
+    def again(self, rest: Batch) -> None:
+        """The piece that is out has failed by a record that was named: `rest` is what it holds besides."""
+        self._left.append(_Piece(rest, guilty=False, failures=0))
 
     def _cut(self, piece: _Piece) -> _Piece:
         first, second = halves(piece.batch)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from clearline.contracts.event import Event, EventType
 from clearline.contracts.verification import Failure, Step, VerificationFailed, VerificationProgressed, Verified
+from gateway.projections.unfit import Unfit
 
 Steps = dict[int, Step]
 """By number: one that was lost leaves a gap until the end tells all."""
@@ -56,16 +57,26 @@ class Effects:
 
 
 def fold(found: Mapping[UUID, Found], events: Iterable[Event]) -> Effects:
-    """Go through the facts in their order. An end tells all steps anew, so it stands even where progress is missing."""
+    """Go through the facts in their order. An end tells all steps anew, so it stands even where progress is missing.
+
+    Raises `Unfit`.
+    """
     effects = Effects()
     for event in events:
-        verification_id: UUID = event.data.verification_id
-        row = found.get(verification_id)
-        if row is None:
-            effects.unknown.append(event)
-        elif _take(effects, verification_id, row, event):
-            effects.news[verification_id] = event.type
+        try:
+            _look(effects, found, event)
+        except Exception as error:
+            raise Unfit(event) from error
     return effects
+
+
+def _look(effects: Effects, found: Mapping[UUID, Found], event: Event) -> None:
+    verification_id: UUID = event.data.verification_id
+    row = found.get(verification_id)
+    if row is None:
+        effects.unknown.append(event)
+    elif _take(effects, verification_id, row, event):
+        effects.news[verification_id] = event.type
 
 
 def _take(effects: Effects, verification_id: UUID, row: Found, event: Event) -> bool:
