@@ -1,6 +1,7 @@
 """P9: how long a command's effect takes to be seen, at a steady rate that does not wait for answers.
 
-A command here is what every command of the gateway ends as: a locked row, its next sequence, an event in the outbox.
+A command here is what every command of the gateway ends as: a locked row, its next sequence, an event in the outbox,
+and the relay woken after it.
 Its effect is what the projector makes of the event. Relay and projector are the real processes.
 """
 
@@ -29,6 +30,7 @@ from clearline.contracts.event import Event
 from clearline.contracts.topics import CONNECTIONS
 from gateway import outbox
 from gateway.read_model.pools import open_pool, speak_json
+from gateway.wakes import AFTER_COMMIT, Wakes
 
 RATE = 500
 SECONDS = 10
@@ -46,14 +48,20 @@ async def visible(servers: Servers, scale: float) -> list[Figure]:
     amount = round(RATE * SECONDS * scale)
     with tempfile.TemporaryDirectory(prefix="clearline-bench-") as folder:
         async with installed(Path(folder), servers.kafka, servers.postgres) as there:
-            pool = await open_pool(there.dsn, name="bench", max_size=8)
+            pool = await open_pool(there.dsn, name="bench", max_size=8, settings=AFTER_COMMIT)
+            notices = await open_pool(there.dsn, name="bench-wakes", max_size=1)
+            wakes = Wakes(notices)
+            waking = asyncio.create_task(wakes.run())
             owner = await asyncpg.connect(there.dsn)
             await speak_json(owner)
             ids = [await add_connection(owner) for _ in range(KEYS)]
-            place = _Place(servers, pool, owner, ids)
+            place = _Place(servers, pool, owner, ids, wakes)
             await place.commands(amount // 4)  # warms up what will be measured
             pairs = tuple([await place.pair(amount) for _ in range(PAIRS)])
-            await pool.close()
+            waking.cancel()
+            await asyncio.wait({waking})
+            for each in (pool, notices):
+                await each.close()
             await owner.close()
     return [
         Figure(number="P9", what=f"command → effect visible, {RATE}/s, 99th percentile",
@@ -71,6 +79,7 @@ class _Place:
     looker: asyncpg.Connection
     """Of its own: in the pool it would queue behind the commands that it looks for."""
     ids: list[UUID]
+    wakes: Wakes
     began: dict[tuple[UUID, int], float] = field(default_factory=dict)
 
     async def pair(self, amount: int) -> Pair:
@@ -93,6 +102,7 @@ class _Place:
         async with self.pool.acquire() as connection, connection.transaction():
             sequence = await connection.fetchval(_LOCK, connection_id)
             await outbox.append(connection, CONNECTIONS, configured(connection_id, sequence))
+        self.wakes.tell()
         self.began[connection_id, sequence] = began
 
     async def _look(self, amount: int, took: list[float]) -> None:

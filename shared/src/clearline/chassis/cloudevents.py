@@ -30,7 +30,7 @@ _Required = Annotated[str, msgspec.Meta(min_length=1)]
 _WholeNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class _Attributes(msgspec.Struct, frozen=True, kw_only=True, rename={"content_type": "content-type"}):
+class _Attributes(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename={"content_type": "content-type"}):
     """The headers we read, by their names on the wire."""
 
     ce_specversion: Literal["1.0"]
