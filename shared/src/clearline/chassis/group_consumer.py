@@ -1,42 +1,41 @@
-"""The life of a consumer, whichever way it consumes: join, restore positions, poll, commit, hand over, leave."""
+"""The life of a consumer, whichever way it consumes: it joins, consumes until it has to stop or stand still, leaves."""
 
 import asyncio
 import random
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Unpack
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from clearline.chassis.commits import COMMIT_SECONDS, Commits
 from clearline.chassis.consumer import ConsumerStatus, Phase
 from clearline.chassis.consumption import Partition, Positions
 from clearline.chassis.dead_letter import DeadLetters
 from clearline.chassis.death_rate import DeathRate, TooManyDead
-from clearline.chassis.group_member import GroupMember, Polled
+from clearline.chassis.group_member import GroupMember
+from clearline.chassis.joining import LEAVE_SECONDS, join
 from clearline.chassis.lease import LeaseLost
 from clearline.chassis.membership import Membership
 from clearline.chassis.outage import Outage
+from clearline.chassis.ownership import Ownership
 from clearline.chassis.progress import Progress, Standing
+from clearline.chassis.pulse import TICK_SECONDS, Pulse
 from clearline.chassis.readiness import judge
 from clearline.chassis.retry import KAFKA
 from clearline.chassis.starts import Continuity, Starts
 from clearline.chassis.vital_signs import Ailment
 from clearline.chassis.vitals import Vitals
+from clearline.chassis.way import Way
 from clearline.contracts.topics import DEAD_LETTERS
 
 HAND_OVER_SECONDS = 5.0
-TICK_SECONDS = 0.2
-"""Five commits a second at most; ten are allowed per partition (P11)."""
-LEAVE_SECONDS = 2.0
 LAST_COMMIT_SECONDS = 1.5
 """With LEAVE_SECONDS, what a stop's deadline keeps for the time after the work."""
 
 _LOG: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("clearline.chassis")
 
 
-class GroupConsumer(ABC):
+class GroupConsumer(Way):
     """What batch and watermark consumption share. Subclasses say what happens to polled records."""
 
     def __init__(
@@ -59,13 +58,30 @@ class GroupConsumer(ABC):
         self._outage = Outage(group, metrics, clock)
         self._progress = Progress(self._topics, group, metrics, clock, self._session)
         self._member = GroupMember(settings, list(self._topics), group, self._revoked, self._assigned)
-        self._starts = Starts(self._member, positions, self._outage, clock)
         self._continuity = Continuity(self._topics, group, metrics)
         metrics.expect_group(group, self._topics)
-        self._commits = Commits(self._member, self._progress, self._standings, group, metrics)
         self._vitals = Vitals(self._member, self._progress, clock, self._session)
+        commits = Commits(self._member, self._progress, self._standings, group, metrics)
+        self._ownership = Ownership(
+            member=self._member,
+            starts=Starts(self._member, positions, self._outage, clock),
+            commits=commits,
+            progress=self._progress,
+            outage=self._outage,
+            begin=self._begin,
+            finish=self._finish,
+        )
+        self._pulse = Pulse(
+            member=self._member,
+            progress=self._progress,
+            standings=self._standings,
+            commits=commits,
+            vitals=self._vitals,
+            group=group,
+            metrics=metrics,
+            clock=clock,
+        )
         self._phase = Phase.STARTING
-        self._hand_over_lock = asyncio.Lock()
         self._failure: BaseException | None = None
         self._halted_at: Mapping[Partition, Standing] | None = None
         """Where it stood when it halted; from then on it joins the group only to hold its partitions."""
@@ -77,29 +93,6 @@ class GroupConsumer(ABC):
         self._finished = asyncio.Event()
         self._finished.set()
         self._limit = HAND_OVER_SECONDS
-
-    # What a way of consuming answers.
-
-    @abstractmethod
-    def _begin(self, starts: Mapping[Partition, int]) -> None:
-        """Partitions are ours from these offsets on."""
-
-    @abstractmethod
-    async def _take(self, polled: Polled) -> None:
-        """Handle, or begin to handle, what was polled."""
-
-    @abstractmethod
-    async def _finish(self, limit: float) -> None:
-        """Take nothing new, wait at most `limit` seconds for what runs, cancel the rest."""
-
-    @abstractmethod
-    def _standings(self) -> Mapping[Partition, Standing]:
-        """Where each owned partition stands."""
-
-    @property
-    @abstractmethod
-    def _in_flight(self) -> int:
-        """Handlers running now."""
 
     # What the outside calls.
 
@@ -142,12 +135,13 @@ class GroupConsumer(ABC):
         self._phase = Phase.STARTING
         self._vitals.begin()
         life = asyncio.create_task(self._live())
-        beside = (self._tick(), self._vitals.watch(), self._stopping.wait(), self._renewal.wait())
+        pulse = self._pulse.beat(busy=lambda: self._takes, halted=lambda: self._halted_at is not None)
+        beside = (pulse, self._vitals.watch(), self._stopping.wait(), self._renewal.wait())
         others = [asyncio.create_task(each) for each in beside]
         try:
             await asyncio.wait({life, *others}, return_when=asyncio.FIRST_COMPLETED)
             if life.cancelled():  # by nobody here: aiokafka hands on the cancellation of a task of its own
-                self._tell_stuck(Ailment.CLIENT_ENDED)
+                self._pulse.tell_stuck(Ailment.CLIENT_ENDED)
         finally:
             for task in (life, *others):
                 task.cancel()
@@ -161,7 +155,7 @@ class GroupConsumer(ABC):
 
     async def _live(self) -> None:
         self._takes = False
-        await self._join()
+        await join(self._member, self._group, self._clock)
         try:
             while self._halted_at is None:
                 if self._failure is not None:
@@ -178,34 +172,11 @@ class GroupConsumer(ABC):
             self._halt()
         await self._stand_still()
 
-    async def _join(self) -> None:
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                await self._member.join()
-            except (KafkaError, OSError) as error:
-                if attempt == 1:
-                    _LOG.warning("waiting for Kafka", group=self._group, reason=type(error).__name__)
-                await self._member.leave(LEAVE_SECONDS)
-                await self._clock.sleep(KAFKA.wait(attempt, random.random))
-            else:
-                if attempt > 1:
-                    _LOG.info("Kafka is there; going on", group=self._group)
-                return
-
     async def _restore(self) -> None:
-        """Read the positions and begin at them; partitions stay paused until then."""
         self._phase, self._unrestored = Phase.RESTORING, False
-        generation = self._member.generation
-        starts = await self._starts.find(lambda: generation == self._member.generation)
-        if generation != self._member.generation:
-            return
-        self._progress.begin()
-        self._failure = None
-        self._begin(starts)
-        self._member.take_up(starts)
-        self._phase = Phase.RUNNING
+        if await self._ownership.take_up():
+            self._failure = None
+            self._phase = Phase.RUNNING
 
     def _halt(self) -> None:
         self._halted_at = dict(self._standings())
@@ -233,42 +204,9 @@ class GroupConsumer(ABC):
         await self._hand_over(HAND_OVER_SECONDS)
 
     async def _hand_over(self, limit: float) -> None:
-        """Finish or cancel, commit the mark, forget: the next owner does the rest again under the same ids."""
-        async with self._hand_over_lock:
-            if not self._member.owned:
-                return
-            self._member.owned = False
-            await self._finish(limit)
-            await self._commits.commit(
-                last=True, limit=LAST_COMMIT_SECONDS if self._stopping.is_set() else COMMIT_SECONDS
-            )
-            self._begin({})
-            self._outage.reset()
-            self._progress.observe({})
+        await self._ownership.hand_over(limit, LAST_COMMIT_SECONDS if self._stopping.is_set() else COMMIT_SECONDS)
 
     def _broken(self, error: BaseException) -> None:
         """Work that runs beside the poll loop failed in a way that no outcome covers: end this membership."""
         if self._failure is None and not isinstance(error, LeaseLost):
             self._failure = error
-
-    # Five times a second.
-
-    async def _tick(self) -> None:
-        while True:
-            await self._clock.sleep(TICK_SECONDS)
-            if self._member.owned:
-                self._progress.observe(self._standings())
-                await self._commits.commit()
-            if self._phase is not Phase.HALTED and (ailment := self._vitals.ailment(busy=self._takes)) is not None:
-                self._tell_stuck(ailment)
-                self.renew()
-                return
-
-    def _tell_stuck(self, ailment: Ailment) -> None:
-        self._metrics.renewals.labels(self._group, ailment.value).inc()
-        _LOG.error(
-            "the Kafka client is stuck; joining the group anew with a new one",
-            group=self._group,
-            ailment=ailment.value,
-            lag_seconds=round(self._progress.lag_seconds, 1),
-        )
