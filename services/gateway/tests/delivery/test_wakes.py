@@ -3,15 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import uuid4
 
+import aiohttp
 import asyncpg
 import pytest
 from services.gateway.tests.delivery.test_commands_in_order import CALLER, create, tools
 from services.gateway.tests.migrated import MigratedDatabase
+from tests.harness.places import free_ports
 from tests.harness.waiting import until
 
+from clearline.chassis.environment import read
+from clearline.chassis.settings import KafkaSettings
+from clearline.probes.sealing import generate_key_pair
+from gateway import serve
 from gateway.commands.desk import Desk
 from gateway.read_model.pools import open_pool
+from gateway.settings import ServeSettings
+from gateway.token import Wish
+from gateway.token import create as create_token
 from gateway.wakes import AFTER_COMMIT, Wakes
 
 WRITE = "insert into outbox (topic, key, headers, value) values ('t', 'k', '[]', null)"
@@ -22,9 +33,12 @@ class Heard:
 
     def __init__(self) -> None:
         self.count = 0
+        self.last_from = 0
+        """The server process of the session that sent the newest one."""
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, _connection: object, pid: int, *_: object) -> None:
         self.count += 1
+        self.last_from = pid
 
 
 @pytest.fixture
@@ -101,3 +115,37 @@ async def test_wakes_go_on_after_postgres_threw_their_session_out(
             return heard.count > 1
 
         await until(again, within=10)
+
+
+async def test_a_gateway_wakes_the_relay_from_another_session_than_its_commands(
+    migrated: MigratedDatabase, owner: asyncpg.Connection, heard: Heard
+) -> None:
+    wish = Wish(name="test", role="admin", environments=["development"], expires_at=None)
+    _, token = await create_token(migrated.dsn, wish, token_id=uuid4(), now=datetime.now(UTC))
+    environ = {
+        "CLEARLINE_HTTP_PORT": "0",
+        "CLEARLINE_POSTGRES_DSN": migrated.login("clearline_api"),
+        "CLEARLINE_POSTGRES_RELAY_DSN": migrated.login("clearline_relay"),
+        "CLEARLINE_SEALING_PUBLIC_KEY": generate_key_pair()[1],
+        "CLEARLINE_INSTALLATION_KEY": "only-for-tests-" * 3,
+        "CLEARLINE_OUTBOUND_ALLOW": "127.0.0.0/8",
+        "CLEARLINE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{free_ports(1)[0]}",
+    }
+    gateway, stop = await serve.compose(read(ServeSettings, environ), read(KafkaSettings, environ)), asyncio.Event()
+    running = asyncio.create_task(gateway.run(stop))
+    url = f"http://127.0.0.1:{gateway.server.port}"
+    body = {"name": "a", "environment": "development", "kind": "tcp", "config": {"host": "127.0.0.1", "port": 1}}
+    async with aiohttp.ClientSession(url, headers={"authorization": f"Bearer {token}"}) as session:
+        await until(lambda: _is_ready(session), within=20)
+        async with session.post("/api/v1/connections", json=body) as answer:
+            assert answer.status == 201, await answer.text()
+    await until(lambda: heard.count > 0, within=10)
+    sender = "select application_name from pg_stat_activity where pid = $1"
+    assert await owner.fetchval(sender, heard.last_from) == "clearline-clock", "a command announced itself"
+    stop.set()
+    await running
+
+
+async def _is_ready(session: aiohttp.ClientSession) -> bool:
+    async with session.get("/health/ready") as answer:
+        return answer.status == 200
