@@ -117,7 +117,7 @@ class Stage:
         return int(await self.owner.fetchval("select coalesce(sum(next_offset), 0) from positions"))
 
     async def all_projected(self) -> None:
-        await until(self._none_is_left, within=300, every=0.01)
+        await until(self._none_is_left, within=600, every=0.02)
 
     async def _none_is_left(self) -> bool:
         return bool(await self.owner.fetchval(_LEFT) == 0)
@@ -134,7 +134,7 @@ async def stage(folder: Path, kafka: KafkaServer, postgres: PostgresServer) -> A
             await owner.close()
 
 
-@pytest.mark.timeout(400 + 5 * FREEZE_SECONDS)
+@pytest.mark.timeout(600 + 20 * FREEZE_SECONDS)
 async def test_what_came_during_a_freeze_is_caught_up_with_as_fast_as_ever(
     tmp_path: Path, own_kafka: KafkaServer, own_postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
