@@ -100,6 +100,9 @@ class World:
     letters: list[Place] = field(default_factory=list)
     passed_by: set[Place] = field(default_factory=set)
     """Guilty, passed by a position, and not in a letter."""
+    given_up: set[Place] = field(default_factory=set)
+    """By this process; another one knows nothing of it."""
+    given_again: set[Place] = field(default_factory=set)
     steps: int = 0
 
     async def load(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
@@ -124,11 +127,13 @@ class World:
         good: list[Place] = []
         for received in batch.records:
             place = (received.partition.number, received.offset)
+            self.given_again |= {place} & self.given_up
             match self.log.records[place][1]:
                 case Guilt.NONE:
                     good.append(place)
                 case Guilt.NAMED:
                     await batch.give_up(received, TypeError("no such fact"))
+                    self.given_up.add(place)
                 case Guilt.GIVEN:
                     raise UnicodeError
                 case Guilt.UNNAMED:
@@ -169,6 +174,7 @@ async def consume(world: World) -> None:
     """Begin where the positions are, again and again, until all is read."""
     while polled := world.log.polled(world.positions):
         member = consumer(world)
+        world.given_up.clear()
         member._begin({place: world.positions.get(place.number, 0) for place in polled})
         try:
             await member._take(polled)
@@ -194,7 +200,7 @@ def quiet(plain_logs: None) -> None:  # noqa: ARG001 - which puts it back
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(logs(), steps, steps)
 def test_the_good_is_handled_once_in_order_and_the_guilty_buried(
     log: Log, dies_at: frozenset[int], away_at: frozenset[int]
@@ -207,6 +213,7 @@ def test_the_good_is_handled_once_in_order_and_the_guilty_buried(
         assert ours == sorted(ours), "overtaken"
     assert sorted(set(world.letters)) == log.of(guilty=True)
     assert not world.passed_by
+    assert not world.given_again
     if not dies_at:
         assert set(Counter(world.letters).values()) <= {1}, "buried twice although nobody died"
 
@@ -221,6 +228,16 @@ def test_a_named_record_costs_no_search(at: int) -> None:
     asyncio.run(consume(world))
     assert world.letters == [(0, at)]
     assert world.steps == 4  # one transaction's begin and end, one letter's
+
+
+async def test_whoever_names_a_record_twice_buries_it_once() -> None:
+    world = guilty_at(0, Guilt.NAMED, of=1)
+    [place], [[lying]] = world.log.polled({}).keys(), world.log.polled({}).values()
+    burial = BatchBurial(cast("DeadLetters", world), DeathRate(alarm_only=True), Metrics())
+    burial.begin({place: [lying]})
+    for _ in range(2):
+        await burial.give_up(Received(place, 0, "k", None), KeyError())
+    assert world.letters == [(0, 0)]
 
 
 def test_what_is_refused_for_what_it_holds_is_not_tried_again() -> None:
