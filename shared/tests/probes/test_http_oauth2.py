@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.harness.authority import Authority
+from tests.harness.nowhere import closed_port
 
 from clearline.catalogue import ClearlineError
 from clearline.probes.forms import check_addresses, parse_config
@@ -106,6 +107,9 @@ async def test_a_token_is_fetched_once_presented_and_never_told(climbing: Any, w
         (None, "404 No", ("UNEXPECTED_STATUS", "authenticate", "/config/token_url")),
         (None, "429 No", ("RATE_LIMITED_BY_REMOTE", "authenticate", "/config/token_url")),
         (None, "503 No", ("SERVER_UNAVAILABLE", "authenticate", "/config/token_url")),
+        (None, "500 No", ("SERVER_UNAVAILABLE", "authenticate", "/config/token_url")),
+        (None, "502 No", ("SERVER_UNAVAILABLE", "authenticate", "/config/token_url")),
+        ("invalid_client", "200 OK", ("AUTH_REJECTED", "authenticate", "/credentials/client_secret")),
     ],
 )
 async def test_each_refusal_of_the_token_server_has_its_own_finding(
@@ -139,7 +143,8 @@ async def test_a_token_server_that_repeats_what_it_was_sent_tells_nobody(climbin
         (b'{"access_token": "a\\r\\nX-Evil: 1", "token_type": "bearer"}', "PROTOCOL_MISMATCH"),
         (b'{"access_token": 7, "token_type": "bearer"}', "PROTOCOL_MISMATCH"),
         (b'{"access_token": "x", "token_type": "mac"}', "AUTH_METHOD_UNSUPPORTED"),
-        (b'{"access_token": "x"}', "AUTH_METHOD_UNSUPPORTED"),
+        (b'{"access_token": "x"}', "PROTOCOL_MISMATCH"),
+        (b'{"access_token": "x", "token_type": 3}', "PROTOCOL_MISMATCH"),
         (b" " * 70_000, "RESPONSE_TOO_LARGE"),
         (b" " * 2_000_000, "RESPONSE_TOO_LARGE"),
         (gzip.compress(json.dumps(ISSUED).encode() + b" " * 50_000_000), "PROTOCOL_MISMATCH"),
@@ -167,6 +172,25 @@ async def test_the_token_server_redirects_nobody_and_takes_no_time_or_room(climb
             code, step, field = found(verdict)
             assert (code in codes, step, field) == (True, "authenticate", "/config/token_url"), verdict.failure
         assert canary.connections == 0
+
+
+async def test_a_token_url_without_encryption_where_it_is_spoken(climbing: Any, tmp_path: Path) -> None:
+    complaint = http_answer("400 No", body=b"The plain HTTP request was sent to HTTPS port")
+    for behaviour, tls in ((silent, Authority().issue("localhost").server(tmp_path)), (answering(complaint), None)):
+        async with serving(behaviour, tls=tls) as tokens, serving(silent) as service:
+            verdict = await climbing("http", *form(service, tokens))
+        assert found(verdict) == ("PROTOCOL_MISMATCH", "authenticate", "/config/token_url"), verdict.failure
+        assert "http, but https" in verdict.failure.operator_detail
+
+
+async def test_a_token_server_that_is_away_is_not_told_with_the_service_s_address(climbing: Any) -> None:
+    with closed_port() as closed:
+        async with serving(silent) as service:
+            url = f"http://localhost:{service.port}"
+            config, credentials = form(service, service, url=url, token_url=f"http://[::1]:{closed}/")
+            verdict = await climbing("http", config, credentials)
+    assert found(verdict) == ("CONNECTION_REFUSED", "authenticate", "/config/token_url")
+    assert "127.0.0.1" not in verdict.failure.operator_detail
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "127.2", "localhost"])

@@ -39,7 +39,8 @@ def postgres_saying(words: bytes, tls: ssl.SSLContext | None = None) -> Behaviou
         (b"\0" * 100_000, "PROTOCOL_MISMATCH"),
         (b"\0\0\0\0\4" * 100, "PROTOCOL_MISMATCH"),
         (b"R\0\0\0\0", "PROTOCOL_MISMATCH"),
-        (b"N\xff\xff\xff\xff", "RESPONSE_TOO_LARGE"),
+        (b"N\xff\xff\xff\xff", "PROTOCOL_MISMATCH"),
+        (LOGGED_IN + b"N\xff\xff\xff\xff", "RESPONSE_TOO_LARGE"),
         (LOGGED_IN + b"\0\0\0\0\4" * 100, "PROTOCOL_MISMATCH"),
     ],
 )
@@ -90,7 +91,7 @@ async def test_no_body_of_a_known_message_stops_the_loop(climbing: Any) -> None:
 
 
 def test_messages_are_followed_in_any_pieces() -> None:
-    stream = b"".join(message(b"S", bytes(size)) for size in (0, 1, 5, 1000, 3)) * 3
+    stream = LOGGED_IN + b"".join(message(b"S", bytes(size)) for size in (0, 1, 5, 1000, 3)) * 3
     for piece in (1, 2, 3, 4, 5, 7, 1000, len(stream)):
         framing = Framing()
         assert not [

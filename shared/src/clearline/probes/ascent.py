@@ -83,6 +83,12 @@ class Ascent:
         await _end(closing)
 
     async def _climbed(self, name: StepName, seconds: float) -> Found:
+        found = await self._found(name, seconds)
+        if self._dial.exhausted and not isinstance(found, StepFailed):  # a library took the cut for the answer's end
+            return faults.too_large(self._climb.endpoint, self._dial)
+        return found
+
+    async def _found(self, name: StepName, seconds: float) -> Found:
         try:
             match name:
                 case "resolve" | "connect" if (spared := self._kind.spared(self._climb.config, name)) is not None:

@@ -26,6 +26,7 @@ WAITING = 64
 """Datagrams kept for reading; a flood's others are lost like on any network."""
 HEADER = struct.Struct("!HHHHHH")
 """Number, flags, and how many questions, answers, authorities and additional records follow (RFC 1035, 4.1.1)."""
+_NO_ANSWER = "what it sent is no answer to the question"
 MAX_RECORDS = 256
 """Of an answer, in all its sections. Reading one takes up to a millisecond of the processor, because its name may point
 through 127 labels: a whole answer of such names takes three seconds."""
@@ -110,10 +111,12 @@ async def _over_tcp(climb: Climb, query: dns.message.Message, *, truncated: bool
     reader, writer = await open_streams(climb)
     wire = query.to_wire()
     writer.write(struct.pack("!H", len(wire)) + wire)
-    (size,) = struct.unpack("!H", await reader.readexactly(2))
-    message = await _answer_in(await reader.readexactly(size), query)
+    size, number = struct.unpack("!HH", await reader.readexactly(4))
+    if size < HEADER.size or number != query.id:  # at once: another protocol's length would be waited for
+        raise _not_dns(_NO_ANSWER)
+    message = await _answer_in(struct.pack("!H", number) + await reader.readexactly(size - 2), query)
     if message is None:
-        raise _not_dns("what it sent is no answer to the question")
+        raise _not_dns(_NO_ANSWER)
     return Reply(message=message, address=climb.address or "", transport="tcp", truncated=truncated)
 
 

@@ -82,11 +82,16 @@ def explain(error: BaseException, climb: Climb, step: StepName, dial: Dial) -> S
             "ADDRESS_FORBIDDEN", field=endpoint.host_field, address=str(verdict.address), why=verdict.reason.value
         )
     if dial.exhausted:
-        return StepFailed("RESPONSE_TOO_LARGE", field=endpoint.port_field, limit=dial.read_bytes)
+        return too_large(endpoint, dial)
     if isinstance(error, StepFailed):
         return error
     with_certificate = "client_key" in climb.credentials.given()
     return network_fault(error, endpoint, step, with_certificate=with_certificate)
+
+
+def too_large(endpoint: Endpoint, dial: Dial) -> StepFailed:
+    """The other side sent more than a step may read."""
+    return StepFailed("RESPONSE_TOO_LARGE", field=endpoint.port_field, limit=dial.read_bytes)
 
 
 def timed_out(step: StepName, endpoint: Endpoint, seconds: float) -> StepFailed:

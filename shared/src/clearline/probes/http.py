@@ -99,7 +99,7 @@ async def _exchange(climb: Climb, headers: dict[str, str]) -> None:
     try:
         await exchange(climb, dialled_url(climb.config), headers)
     except Exception as error:
-        if (finding := await https_there(explain(error, climb, "exercise"), climb)) is not None:
+        if (finding := await https_there(explain(error, climb, "exercise"), climb, climb.config.url)) is not None:
             raise finding from error
         raise
 

@@ -1,6 +1,7 @@
 """One bounded HTTP exchange: no redirect is followed, nothing is decompressed, at most a step's budget is read."""
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ CHUNK = 64 * 1024
 MAX_WAIT = 86_400
 _ALARM = r"b'\x15\x03"
 """How a TLS alarm (RFC 8446, section 5.1) begins, as the client library shows what it could not read."""
+_CUT_OFF = {errno.ECONNRESET, errno.EPIPE}
 SAID = 1024
 """Bytes of an answer in which a server may say what it holds against us."""
 
@@ -76,6 +78,8 @@ async def fetch(climb: Climb, method: str, url: str, headers: dict[str, str], da
 def explain_client_error(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
     """The exceptions of aiohttp; those of the network under it are unwrapped and told like anybody's."""
     endpoint, ours = climb.endpoint, "client_key" in climb.credentials.given()
+    if type(error) is aiohttp.ClientOSError and error.errno in _CUT_OFF:
+        error = ConnectionResetError(error.errno, "")
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return network_fault(error.certificate_error, endpoint, step)

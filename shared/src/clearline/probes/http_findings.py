@@ -28,17 +28,23 @@ _CUT = frozenset({"SERVER_CLOSED", "CONNECTION_RESET"})
 TLS_ALARM = "it answered with an alarm of TLS"
 
 
-async def https_there(finding: StepFailed | None, climb: Climb) -> StepFailed | None:
+async def https_there(finding: StepFailed | None, climb: Climb, url: str) -> StepFailed | None:
     """After plain HTTP was cut or answered by noise: is it because TLS is spoken there? Nothing is said to find out."""
-    if finding is None or urlsplit(climb.config.url).scheme != "http":
+    if finding is None or urlsplit(url).scheme != "http":
         return None
     if finding.variables.get("why") == TLS_ALARM or (finding.code in _CUT and await speaks_tls(climb)):
-        return _not_plain("it speaks TLS at this port")
+        return not_plain(climb.endpoint.port_field, "it speaks TLS at this port")
     return None
 
 
-def _not_plain(why: str) -> StepFailed:
-    return StepFailed("PROTOCOL_MISMATCH", field="/config/url", expected="http, but https", why=why)
+def not_plain(field: str, why: str) -> StepFailed:
+    """A URL with http:// where encryption is spoken."""
+    return StepFailed("PROTOCOL_MISMATCH", field=field, expected="http, but https", why=why)
+
+
+def spoken_plainly(said: bytes) -> bool:
+    """Whether a server complains that it was not spoken to in TLS."""
+    return any(words in said for words in _PLAIN_TO_TLS)
 
 
 def complaint(config: HttpConfig, climb: Climb) -> StepFailed | None:
@@ -50,7 +56,7 @@ def complaint(config: HttpConfig, climb: Climb) -> StepFailed | None:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=why)
     if b"The SSL certificate error" in said:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REFUSED", field=CLIENT_CERTIFICATE_FIELD, why=why)
-    return _not_plain(why) if any(words in said for words in _PLAIN_TO_TLS) else None
+    return not_plain("/config/url", why) if spoken_plainly(said) else None
 
 
 def unauthorized(config: HttpConfig, status: int) -> StepFailed:

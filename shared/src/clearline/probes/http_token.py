@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
-from clearline.probes.http_exchange import Answer, fetch
+from clearline.probes.http_exchange import Answer, explain_client_error, fetch
+from clearline.probes.http_findings import BAD_REQUEST, https_there, not_plain, spoken_plainly
 from clearline.probes.http_form import HttpConfig, dialled, place
 from clearline.probes.json_object import MAX_JSON, object_in
 from clearline.probes.probe import Climb, Evidence, StepFailed
 from clearline.probes.trust import context_of
 
 MAX_TOKEN = 16 * 1024
-OK = 200
+OK, SERVER_FAULT = 200, 500
 TOKEN_URL, SECRET = "/config/token_url", "/credentials/client_secret"
 
 _REFUSALS: Mapping[str, tuple[str, str]] = {
@@ -48,15 +49,26 @@ async def token_for(climb: Climb) -> Token:
     """Ask the token server. Whatever is wrong with it is told at the fields that name it."""
     config: HttpConfig = climb.config
     assert config.token_url is not None, "the form demands it"
-    asked = climb.endpoint
+    asked, address = climb.endpoint, climb.address
     climb.endpoint = place(config.token_url, TOKEN_URL)  # faults and deadlines are about this place until it is done
+    climb.address = climb.endpoint.host  # a name as well: whoever dials it asks the policy
     climb.kept["tls"] = context_of(config, climb.credentials, verify=True)
-    headers, form = _request(climb, config)
-    answer = await fetch(climb, "POST", dialled(config.token_url), headers, urlencode(form).encode())
-    token = _read(answer, climb, config)
-    climb.endpoint = asked
+    token = _read(await _answer(climb, config), climb, config)
+    climb.endpoint, climb.address = asked, address
     climb.hide(token.text)
     return token
+
+
+async def _answer(climb: Climb, config: HttpConfig) -> Answer:
+    assert config.token_url is not None, "the form demands it"
+    headers, form = _request(climb, config)
+    try:
+        return await fetch(climb, "POST", dialled(config.token_url), headers, urlencode(form).encode())
+    except Exception as error:
+        told = explain_client_error(error, climb, "authenticate")
+        if (finding := await https_there(told, climb, config.token_url)) is not None:
+            raise finding from error
+        raise
 
 
 def _request(climb: Climb, config: HttpConfig) -> tuple[dict[str, str], dict[str, str]]:
@@ -76,15 +88,21 @@ def _read(answer: Answer, climb: Climb, config: HttpConfig) -> Token:
     if len(answer.body) > MAX_JSON:
         raise StepFailed("RESPONSE_TOO_LARGE", field=TOKEN_URL, limit=MAX_JSON)
     said = object_in(answer.body)
-    if answer.status != OK:
+    if answer.status == BAD_REQUEST and spoken_plainly(answer.body):
+        raise not_plain(TOKEN_URL, "it says so in its answer")
+    if answer.status != OK or ("access_token" not in said and said.get("error")):  # some refuse with 200
         raise _refusal(answer, said, config)
     text, token_type = said.get("access_token"), said.get("token_type")
     if not isinstance(text, str) or not _presentable(text):
         why = "its answer is no JSON object with an access_token that a header can carry"
         raise StepFailed("PROTOCOL_MISMATCH", field=TOKEN_URL, expected="an OAuth2 token answer", why=why)
-    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+    if not isinstance(token_type, str):
         climb.hide(text)
-        method = f"tokens of the type {token_type!s:.40}"
+        why = "its answer does not say of which type the token is (token_type)"
+        raise StepFailed("PROTOCOL_MISMATCH", field=TOKEN_URL, expected="an OAuth2 token answer", why=why)
+    if token_type.lower() != "bearer":
+        climb.hide(text)
+        method = f"tokens of the type {token_type:.40}"
         raise StepFailed("AUTH_METHOD_UNSUPPORTED", field=TOKEN_URL, method=method)
     wanted, granted = config.scope or "", said.get("scope")
     granted = granted if isinstance(granted, str) else wanted  # left out where it is what was asked for
@@ -121,7 +139,7 @@ def _refusal(answer: Answer, said: Mapping[str, Any], config: HttpConfig) -> Ste
         case 429:
             wait = answer.retry_after
             return StepFailed("RATE_LIMITED_BY_REMOTE", field=TOKEN_URL, status=status, retry_after_seconds=wait)
-        case 503:
+        case _ if status >= SERVER_FAULT:
             return StepFailed("SERVER_UNAVAILABLE", field=TOKEN_URL, why=why)
         case _ if 300 <= status < 400 and answer.location:  # noqa: PLR2004 - the class of redirects
             return StepFailed("REDIRECTED", field=TOKEN_URL, status=status, location=answer.location)

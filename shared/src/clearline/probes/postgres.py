@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """https://www.postgresql.org/docs/current/protocol-message-formats.html, SSLRequest."""
 
+NONE_OFFERED = "the server offers no encryption"
+
 
 async def encrypt(climb: Climb) -> Evidence | Skipped:
     """Ask for TLS as the protocol does, and negotiate it when it is offered."""
@@ -27,7 +29,11 @@ async def encrypt(climb: Climb) -> Evidence | Skipped:
         context = context_of(config, climb.credentials, verify=config.tls == "verify-full")
         evidence = await shake_hands(climb, context, _asked_for_tls)
     except StepFailed as finding:
-        if finding.code == "TLS_NOT_SPOKEN" and config.tls == "prefer":
+        if finding.code != "TLS_NOT_SPOKEN":
+            raise
+        if finding.variables["why"] != NONE_OFFERED:
+            raise _another("it began no encryption after it had agreed to") from finding
+        if config.tls == "prefer":
             return Skipped("the server offers no encryption, and the config does not insist on it")
         raise
     climb.kept["tls"] = context
@@ -41,11 +47,13 @@ async def _asked_for_tls(climb: Climb) -> Streams:
         case b"S":
             return reader, writer
         case b"N":
-            raise StepFailed("TLS_NOT_SPOKEN", field="/config/tls", why="the server offers no encryption")
+            raise StepFailed("TLS_NOT_SPOKEN", field="/config/tls", why=NONE_OFFERED)
         case _:
-            raise StepFailed(
-                "PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why="another protocol answered"
-            )
+            raise _another("another protocol answered")
+
+
+def _another(why: str) -> StepFailed:
+    return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)
 
 
 async def authenticate(climb: Climb) -> Evidence:

@@ -17,6 +17,8 @@ from clearline.probes.probe import StepFailed
 
 BACKEND_TYPES = frozenset(b"123ACDEGHIKNRSTVWZcdnstv")
 """https://www.postgresql.org/docs/current/protocol-message-formats.html, those marked (B)."""
+FIRST_TYPES = frozenset(b"RENv")
+"""What may answer a login: a question, an error, a notice, another version of the protocol."""
 HEADER = 5
 """One byte of type, four of length; the length counts itself."""
 
@@ -37,6 +39,7 @@ class Framing:
     def __init__(self) -> None:
         self._header = bytearray()
         self._left = 0
+        self._begun = False
         self._login: bytearray | None = None
 
     def fault_in(self, data: bytes) -> StepFailed | None:
@@ -59,6 +62,10 @@ class Framing:
     def _judge(self) -> StepFailed | None:
         kind, size = self._header[0], int.from_bytes(self._header[1:], "big")
         self._header.clear()
+        first, self._begun = not self._begun, True
+        if first and (kind not in FIRST_TYPES or size > READ_BYTES):  # `HTTP` would be a message of 1.4 GB
+            why = "it begins with a message with which no login begins"
+            return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)
         if kind not in BACKEND_TYPES or size < HEADER - 1:
             why = "a message of a type or length that the protocol does not have"
             return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)

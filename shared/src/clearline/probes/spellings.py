@@ -79,7 +79,10 @@ def standing(pattern: str, secret: str) -> str:
 def _run(characters: str, *, lossy: bool) -> str:
     """Where some was lost, a question mark for each character or byte: one element for all, so that it fails fast."""
     each = "".join(map(_written, characters))
-    return each if not lossy or characters.isascii() else rf"(?:{each}|[{_LOST}]{{1,{len(characters.encode())}}})"
+    if not lossy or characters.isascii():
+        return each
+    other = "" if characters.strip(_LOST) else rf"(?![{_LOST}])"  # nothing can be read as both
+    return rf"(?:{other}{each}|[{_LOST}]{{1,{len(characters.encode())}}})"
 
 
 def _written(character: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from clearline.contracts.verification import StepName
 from clearline.probes.handshake import open_streams, shake_hands
+from clearline.probes.http_findings import BAD_REQUEST, https_there, not_plain, spoken_plainly
 from clearline.probes.http_form import destination, dialled_url, endpoint
 from clearline.probes.json_object import object_in
 from clearline.probes.probe import Climb, Evidence, Kind, Permission, Skipped, StepFailed
@@ -132,7 +133,15 @@ async def _ask(climb: Climb, path: str, key: str, schema: str) -> "Answer":
     from clearline.probes.http_exchange import fetch  # noqa: PLC0415 - the gateway knows this form without aiohttp
 
     url = dialled_url(climb.config).rstrip("/") + path
-    return await fetch(climb, "GET", url, headers_of(climb.credentials.given()[key], schema))
+    try:
+        answer = await fetch(climb, "GET", url, headers_of(climb.credentials.given()[key], schema))
+    except Exception as error:
+        if (finding := await https_there(explain(error, climb, "authenticate"), climb, climb.config.url)) is not None:
+            raise finding from error
+        raise
+    if answer.status == BAD_REQUEST and spoken_plainly(answer.body):
+        raise not_plain(URL, "it says so in its answer")
+    return answer
 
 
 def _said(answer: "Answer") -> Said:
