@@ -40,7 +40,7 @@ def advice(name: str, told: Told) -> list[str]:
     match told.condition:
         case Condition.HALTED:
             return [f"{name} has stopped and waits for a person: {told.says}", *_steps_after_halt(name)]
-        case Condition.UNREADY:
+        case Condition.UNREADY | Condition.STARTING if told.says:
             return [f"{name} is not ready: {told.says}"]
         case Condition.SILENT:
             return [f"{name} runs and does not answer; its last words: make logs SERVICE={name}"]

@@ -150,7 +150,7 @@ class Supervised:
         elif self.told.condition in _HAS_BEEN_READY:
             now = Condition.UNREADY if answer.why_not else Condition.SILENT
         else:
-            return
+            now = self.told.condition
         if (now, answer.why_not) != (self.told.condition, self.told.says):
             self._become(now, answer.why_not)
 

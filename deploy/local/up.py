@@ -12,7 +12,7 @@ from deploy.local import keeper, keys, leftovers, logs, ports, prepare, state, s
 from deploy.local.places import Places
 from deploy.local.ports import Ports
 from deploy.local.processes import Process, Service, Stack, processes, services
-from deploy.local.state import Condition, Told
+from deploy.local.state import Condition, State, Told
 
 DEADLINE = 150.0  # seconds for the whole start, on a busy machine too
 LOOK_EVERY = 0.05
@@ -77,7 +77,7 @@ def wait_until_ready(places: Places, record: tuple[Process, ...], given_up: dict
             if name in waiting and _is_up(places, name, told, given_up.get(name, 0)):
                 say(_line(waiting.pop(name), told, time.monotonic() - began))
         if time.monotonic() - began > DEADLINE:
-            late = ", ".join(waiting)
+            late = ", ".join(_late(name, found) for name in waiting)
             raise StartError(f"not ready after {DEADLINE:.0f} s: {late}\n{_last_lines(places, 'supervisor')}")
         time.sleep(LOOK_EVERY)
 
@@ -105,6 +105,11 @@ def _is_up(places: Places, name: str, told: Told, given_up_before: int) -> bool:
     if told.condition == Condition.HALTED:
         raise StartError("\n".join(status.advice(name, told)))
     return told.condition in {Condition.READY, Condition.DONE}
+
+
+def _late(name: str, found: State | None) -> str:
+    told = found.processes.get(name) if found else None
+    return f"{name} ({told.says})" if told is not None and told.says else name
 
 
 def _line(process: Process, told: Told, seconds: float) -> str:

@@ -54,6 +54,8 @@ def test_of_a_halted_process_the_next_commands_are_told() -> None:
     for command in ("clearline dead-letters list", "make restart SERVICE=verifier", "docs/guides/dead-letters.md"):
         assert command in told
     assert status.advice("verifier", Told(Condition.READY)) == []
+    waits = Told(Condition.STARTING, says="postgres: the schema is 10, wanted 12")
+    assert status.advice("gateway", waits) == ["gateway is not ready: postgres: the schema is 10, wanted 12"]
 
 
 def test_up_and_restart_do_not_wait_for_one_that_has_halted(tmp_path: Path) -> None:

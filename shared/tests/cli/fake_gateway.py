@@ -77,7 +77,7 @@ class FakeGateway:
     """Answers as `interfaces.md` says; `answers` holds what a test wants to be answered instead."""
 
     connections: dict[str, dict[str, Any]] = field(default_factory=dict)
-    script: list[dict[str, Any] | Exception] = field(default_factory=lambda: [verification("verified")])
+    script: list[dict[str, Any] | BaseException] = field(default_factory=lambda: [verification("verified")])
     """What the verification looks like, look after look; the last one stays."""
     answers: dict[tuple[str, str], Callable[[httpx2.Request], httpx2.Response]] = field(default_factory=dict)
     requests: list[httpx2.Request] = field(default_factory=list)
@@ -136,7 +136,7 @@ class FakeGateway:
                 return httpx2.Response(201, json=one, headers={"etag": '"1"'})
             case "GET", ["connections", _, "verifications", "v1"]:
                 seen = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-                if isinstance(seen, Exception):
+                if isinstance(seen, BaseException):
                     raise seen
                 return httpx2.Response(200, json=seen)
             case "POST", ["connections", _, "verify"]:

@@ -8,6 +8,13 @@ import pytest
 from shared.tests.cli.declared_file import FILE, SECRET, Apply, told, wrote
 from shared.tests.cli.fake_gateway import Clearline, FakeGateway, problem, verification
 
+from clearline.cli.apply_view import summary
+from clearline.cli.applying.difference import Action, Plan
+from clearline.cli.applying.turn import Outcome
+from clearline.cli.declared.reader import read_declared
+from clearline.cli.lines import Line
+from clearline.cli.surroundings import Surroundings
+
 
 def test_a_failed_verification_is_that_items_failure_and_the_others_go_on(
     apply: Apply, clearline: Clearline, gateway: FakeGateway
@@ -192,3 +199,37 @@ def test_a_gateway_that_is_away_ends_with_3(clearline: Clearline, gateway: FakeG
 
     gateway.answers["GET", "/api/v1/connections"] = away
     assert clearline("apply", "-f", file.name, env=SECRET).code == 3
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_ctrl_c_tells_what_was_done_and_what_waits(
+    clearline: Clearline, gateway: FakeGateway, file: Path, output: str
+) -> None:
+    item = "{name: %s, environment: staging, kind: tcp, config: {host: q, port: 1}, active: %s}"
+    file.write_text("\n---\n".join(item % each for each in (("a", "false"), ("b", "true"))))
+    gateway.script = [KeyboardInterrupt()]  # while `b` waits for its verification
+    result = clearline("apply", "-f", file.name, "--parallel", "1", "-o", output)
+    assert result.code == 130
+    assert "apply again to finish" in result.err
+    if output == "json":
+        assert [(one["name"], one["status"]) for one in result.json] == [("a", "done"), ("b", "pending")]
+    else:
+        assert "1 done, 1 pending" in result.out
+
+
+def test_what_was_not_begun_is_no_success(around: Surroundings, file: Path) -> None:
+    file.write_text("{name: q, environment: staging, kind: tcp, config: {host: q, port: 1}}")
+    [item] = read_declared([file.name], around)
+    left = [Outcome(item=item, plan=Plan(actions=(Action.CREATE,)))]
+    assert summary(left, dry_run=False) == Line("1 not begun", "bold", glyph="pending")
+    assert summary(left, dry_run=True) == Line("1 planned (dry run: nothing was changed)", "bold", glyph="passed")
+
+
+def test_ctrl_c_before_anything_was_sent_says_so(clearline: Clearline, gateway: FakeGateway, file: Path) -> None:
+    def interrupt(_request: httpx2.Request) -> httpx2.Response:
+        raise KeyboardInterrupt
+
+    gateway.answers["GET", "/api/v1/connections"] = interrupt
+    result = clearline("apply", "-f", file.name, env=SECRET)
+    assert (result.code, result.out, wrote(gateway)) == (130, "", [])
+    assert "Nothing was changed." in result.err

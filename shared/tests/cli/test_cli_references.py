@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from shared.tests.cli.declared_text import faults, read
-from shared.tests.cli.fake_gateway import Clearline
+from shared.tests.cli.fake_gateway import Clearline, FakeGateway
 
 from clearline.cli.declared.reader import credentials_of, read_declared
 from clearline.cli.surroundings import Surroundings
@@ -105,3 +105,29 @@ def test_no_fault_repeats_a_value(around: Surroundings) -> None:
     text = "{name: a, environment: hunter2, kind: hunter2, owner: hunter 2, active: hunter2, beat: hunter2}"
     told = " ".join(fault[3] for fault in faults(text, around))
     assert "hunter" not in told
+
+
+def test_which_connection_is_meant_does_not_depend_on_who_applies_the_file(
+    around: Surroundings, clearline: Clearline, tmp_path: Path
+) -> None:
+    item = "{name: '%s', environment: staging, kind: tcp, config: {host: h, port: 1}}"
+    (tmp_path / "c.yaml").write_text(item % "${env:WORD}")
+    refused = clearline("apply", "-f", "c.yaml", "--dry-run")
+    assert refused.code == 2
+    assert "/name (FIELD_FORMAT) References are replaced in config and credentials alone." in refused.err
+    (tmp_path / "c.yaml").write_text(item % "$${env:WORD}")
+    assert [one.name for one in read_declared(["c.yaml"], around)] == ["${env:WORD}"]
+
+
+def test_create_and_edit_save_no_reference_as_it_stands(
+    clearline: Clearline, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    """They would be accepted by the form where it wants a text."""
+    gateway.add()
+    item = "{name: warehouse, environment: development, kind: postgres, config: {host: '${env:DB_HOST}'}}"
+    (tmp_path / "c.yaml").write_text(item)
+    for command in (("create",), ("edit", "warehouse")):
+        result = clearline("connections", *command, "-f", "c.yaml")
+        assert result.code == 2
+        assert "`clearline apply -f` replaces those of config too." in result.err
+    assert [*gateway.sent("POST"), *gateway.sent("PUT")] == []

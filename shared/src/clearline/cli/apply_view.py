@@ -64,12 +64,14 @@ def trouble_lines(outcomes: Sequence[Outcome]) -> Iterator[Line]:
 def summary(outcomes: Sequence[Outcome], *, dry_run: bool) -> Line:
     """What all came to."""
     counts = Counter(one.status for one in outcomes)
+    names = {} if dry_run else {"planned": "not begun"}
     told = ", ".join(
-        f"{counts[status]} {status}"
+        f"{counts[status]} {names.get(status, status)}"
         for status in ("planned", "done", "unchanged", "pending", "failed")
         if counts[status]
     )
-    glyph = "failed" if counts["failed"] else "pending" if counts["pending"] else "passed"
+    unfinished = counts["pending"] or (counts["planned"] and not dry_run)
+    glyph = "failed" if counts["failed"] else "pending" if unfinished else "passed"
     return Line(f"{told}{' (dry run: nothing was changed)' if dry_run else ''}", "bold", glyph=glyph)
 
 

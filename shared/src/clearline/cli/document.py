@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from clearline.cli.bounded_file import read_at_most
+from clearline.cli.declared.references import has_reference
 from clearline.cli.declared.tree import MAX_BYTES, UnreadableError, parse
 from clearline.cli.ends import WrongUseError
 
@@ -51,15 +53,33 @@ def _items(document: Any, path: Path) -> list[Any]:
 
 def _item(raw: Any, path: Path) -> Item:
     try:
-        return msgspec.convert(raw, Item)
+        item = msgspec.convert(raw, Item)
     except msgspec.ValidationError as error:
         raise WrongUseError(f"{path}: {error}.", f"Fields: {', '.join(Item.__struct_fields__)}.") from None
+    if refers([item.name, item.config]):
+        raise WrongUseError(
+            f"{path}: here references are replaced in credentials alone, and config or name holds one.",
+            "`clearline apply -f` replaces those of config too.",
+        )
+    return item
+
+
+def refers(value: Any) -> bool:
+    """Whether a text in it is to come from elsewhere; sent as it is, it would be saved as it is."""
+    match value:
+        case str():
+            return has_reference(value)
+        case dict():
+            return any(map(refers, value.values()))
+        case list():
+            return any(map(refers, value))
+        case _:
+            return False
 
 
 def _loaded(path: Path) -> Any:
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = read_at_most(path, MAX_BYTES)
     except OSError as error:
         raise WrongUseError(f"{path} cannot be read: {error.strerror}.") from None
     try:

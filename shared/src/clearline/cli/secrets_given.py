@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clearline.cli.bounded_file import read_at_most
 from clearline.cli.ends import WrongUseError
 from clearline.cli.plain_text import plain
 from clearline.cli.surroundings import Surroundings
@@ -78,8 +79,7 @@ def _referenced(name: str, reference: str, surroundings: Surroundings) -> str:
 
 def _file(name: str, path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_SECRET_BYTES + 2).decode("utf-8")
+        return read_at_most(path, MAX_SECRET_BYTES + 1).decode("utf-8")
     except UnicodeDecodeError:
         raise WrongUseError(f"The secret {name} in {path} is not UTF-8 text.") from None
     except OSError as error:

@@ -69,6 +69,10 @@ class Turn:
                 self._act("deactivate", None)
         except CommandError as error:
             outcome.status, outcome.problem = "failed", error
+        except KeyboardInterrupt:
+            if outcome.status == "done":  # what was sent is; the verification that it waited for goes on
+                outcome.status = "pending"
+            raise
         return outcome
 
     def _write(self) -> None:

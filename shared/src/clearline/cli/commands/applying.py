@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clearline.cli.commands import options
+from clearline.cli.ends import ExitCode
 from clearline.cli.session import Session, offline, session
 from clearline.cli.surroundings import OutputForm, Surroundings
 
@@ -47,21 +48,28 @@ def apply(
     with session(context, output) as opened:
         for warning in secrets_written_out(items):
             opened.screen.note(f"Warning: {warning}")
-        outcomes = _carried_out(opened, items, wishes, parallel, dry_run=dry_run)
+        outcomes, stopped = _carried_out(opened, items, wishes, parallel, dry_run=dry_run)
         if opened.screen.wants_json:
             opened.screen.json([apply_view.as_json(one) for one in outcomes])
         else:
             _show(opened, outcomes, dry_run=dry_run)
-        raise typer.Exit(apply_view.exit_code(outcomes))
+        if stopped:
+            opened.screen.note("Stopped. What was begun is told above; apply again to finish.")
+        raise typer.Exit(ExitCode.INTERRUPTED if stopped else apply_view.exit_code(outcomes))
 
 
 def _carried_out(
     opened: Session, items: "Sequence[Declared]", wishes: "Wishes", parallel: int, *, dry_run: bool
-) -> "list[Outcome]":
+) -> "tuple[list[Outcome], bool]":
+    """What became of each, and whether the person pressed Ctrl-C before all had their turn."""
     from clearline.cli.applying import many, preparing  # noqa: PLC0415
 
     with many.stoppable(opened) as (patient, stopped), opened.screen.quiet_progress("applying"):
-        outcomes = many.each(preparing.compared(patient, wishes), items, parallel, stopped)
+        try:
+            outcomes = many.each(preparing.compared(patient, wishes), items, parallel, stopped)
+        except KeyboardInterrupt:
+            opened.screen.note("Nothing was changed.")
+            raise
         secrets, warnings = preparing.secrets_of(outcomes, dry_run=dry_run)
         for warning in warnings:
             opened.screen.note(f"Warning: {warning}")
@@ -73,9 +81,8 @@ def _carried_out(
             try:
                 many.each(lambda turn: turn(), turns, parallel, stopped)
             except KeyboardInterrupt:
-                opened.screen.note("Stopped. What was begun may be done; apply again to finish.")
-                raise
-    return outcomes
+                return outcomes, True
+    return outcomes, False
 
 
 def _take(patient: Session, wishes: "Wishes", outcome: "Outcome", secrets: dict[str, str]) -> None:
@@ -93,7 +100,7 @@ def _show(opened: Session, outcomes: "Sequence[Outcome]", *, dry_run: bool) -> N
         for line in apply_view.difference_lines(outcomes):
             screen.line(line)
     else:
-        screen.table(apply_view.HEADERS, [apply_view.result_row(one) for one in outcomes])
+        screen.table(apply_view.HEADERS, [apply_view.result_row(one) for one in outcomes if one.status != "planned"])
     for line in (*apply_view.trouble_lines(outcomes), apply_view.summary(outcomes, dry_run=dry_run)):
         screen.line(line)
     if told := apply_view.uncompared(outcomes):

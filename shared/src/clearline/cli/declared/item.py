@@ -16,7 +16,7 @@ from clearline.probes.registry import KINDS
 def declared_item(shape: Shape, now: datetime) -> Declared | None:
     """The item, or None with its faults in the shape."""
     shape.refuse_unknown("", FIELDS, shape.node.value)
-    name, environment, owner = shape.text("name", needed=True), shape.environment(), shape.text("owner", needed=False)
+    name, environment, owner = shape.name(), shape.environment(), shape.text("owner", needed=False)
     for found in (name and name_fault(name), None if owner is None else owner_fault(owner)):
         if isinstance(found, FieldError):
             shape.complain(found.pointer, found.code, found.detail)

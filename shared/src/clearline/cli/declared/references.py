@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clearline.cli.bounded_file import read_at_most
+
 MAX_BYTES = 64 * 1024
 """A chain of certificates with its key fits; a file given by mistake does not."""
 _PART = re.compile(r"\$\$\{|\$\{(?:(env|file):([^{}\n]+)\}|[^{}\n]{0,64}\}?)")
@@ -50,8 +52,7 @@ class References:
 
     def _file(self, name: str) -> str:
         try:
-            with (self.folder / Path(name).expanduser()).open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
+            content = read_at_most(self.folder / Path(name).expanduser(), MAX_BYTES)
             text = content.decode("utf-8")
         except UnicodeDecodeError:
             raise UnavailableError(f"The file {name} is not UTF-8 text.") from None
@@ -79,6 +80,11 @@ def is_reference_alone(text: str) -> bool:
     """Whether the text is one reference and nothing else, so that it may stand for a number too."""
     found = _PART.fullmatch(text)
     return found is not None and found[1] is not None
+
+
+def unescaped(text: str) -> str:
+    """A text without references as it is meant."""
+    return text.replace("$${", "${")
 
 
 def literal(text: str) -> str:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from clearline.cli.declared.places import Fault, Place
-from clearline.cli.declared.references import References, UnavailableError, is_reference_alone
+from clearline.cli.declared.references import References, UnavailableError, has_reference, is_reference_alone, unescaped
 from clearline.cli.declared.tree import Node, scalar
 from clearline.cli.plain_text import plain
 from clearline.cli.typed_fields import branches
@@ -87,6 +87,14 @@ class Shape:
         """A field that is an object; empty where it is left out."""
         value = self._inner(name)
         return {} if value is None else self._of_type(value, dict, f"/{name}") or {}
+
+    def name(self) -> str | None:
+        """Which connection it is must not depend on who applies the file, so no part of a name comes from elsewhere."""
+        text = self.text("name", needed=True)
+        if text is None or not has_reference(text):
+            return text and unescaped(text)
+        self.complain("/name", "FIELD_FORMAT", "References are replaced in config and credentials alone.")
+        return text
 
     def flag(self, name: str) -> bool | None:
         """A field that is true, false or left out."""

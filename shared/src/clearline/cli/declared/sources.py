@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clearline.cli.bounded_file import read_at_most
 from clearline.cli.declared.tree import MAX_BYTES
 from clearline.cli.ends import WrongUseError
 from clearline.cli.surroundings import Surroundings
@@ -61,8 +62,7 @@ def _paths(text: str, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _content(path: Path, name: str) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_at_most(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         told = error.strerror if isinstance(error, OSError) else "no such name is possible"
         raise WrongUseError(f"{name} cannot be read: {told}.") from None

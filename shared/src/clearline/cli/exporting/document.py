@@ -68,7 +68,7 @@ def _lines(found: Sequence[Exported], *, ascii_only: bool) -> Iterator[str]:
 
 
 def _exported(one: Connection, names: dict[str, str]) -> Exported:
-    item: dict[str, Any] = {"name": one.name, "environment": one.environment, "kind": one.kind}
+    item: dict[str, Any] = {"name": literal(one.name), "environment": one.environment, "kind": one.kind}
     if one.owner:
         item["owner"] = one.owner
     item["config"] = _literal(_without_defaults(one))
