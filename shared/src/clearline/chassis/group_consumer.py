@@ -2,24 +2,24 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
 from typing import Unpack
 
 import structlog
 
 from clearline.chassis.commits import COMMIT_SECONDS, Commits
 from clearline.chassis.consumer import ConsumerStatus, Phase
-from clearline.chassis.consumption import Partition, Positions
+from clearline.chassis.consumption import Positions
 from clearline.chassis.dead_letter import DeadLetters
 from clearline.chassis.death_rate import DeathRate, TooManyDead
 from clearline.chassis.group_member import GroupMember
+from clearline.chassis.halt import Halt
 from clearline.chassis.joining import LEAVE_SECONDS, join
 from clearline.chassis.lease import LeaseLost
 from clearline.chassis.membership import Membership
 from clearline.chassis.outage import Outage
 from clearline.chassis.ownership import Ownership
-from clearline.chassis.progress import Progress, Standing
-from clearline.chassis.pulse import TICK_SECONDS, Pulse
+from clearline.chassis.progress import Progress
+from clearline.chassis.pulse import Pulse
 from clearline.chassis.readiness import judge
 from clearline.chassis.retry import KAFKA
 from clearline.chassis.starts import Continuity, Starts
@@ -83,8 +83,7 @@ class GroupConsumer(Way):
         )
         self._phase = Phase.STARTING
         self._failure: BaseException | None = None
-        self._halted_at: Mapping[Partition, Standing] | None = None
-        """Where it stood when it halted; from then on it joins the group only to hold its partitions."""
+        self._halt = Halt(group, self._progress, metrics, clock)
         self._unrestored = False
         self._takes = False
         """Whether the poll loop is inside of `_take`: until it comes back nobody polls, and no client is to blame."""
@@ -114,7 +113,7 @@ class GroupConsumer(Way):
 
     def renew(self) -> None:
         """Leave the group and join anew, work in hand being handed over first. A halted consumer stays as it is."""
-        if self._halted_at is None:
+        if not self._halt.on:
             self._renewal.set()
 
     def status(self) -> ConsumerStatus:
@@ -135,7 +134,7 @@ class GroupConsumer(Way):
         self._phase = Phase.STARTING
         self._vitals.begin()
         life = asyncio.create_task(self._live())
-        pulse = self._pulse.beat(busy=lambda: self._takes, halted=lambda: self._halted_at is not None)
+        pulse = self._pulse.beat(busy=lambda: self._takes, halted=lambda: self._halt.on)
         beside = (pulse, self._vitals.watch(), self._stopping.wait(), self._renewal.wait())
         others = [asyncio.create_task(each) for each in beside]
         try:
@@ -157,7 +156,7 @@ class GroupConsumer(Way):
         self._takes = False
         await join(self._member, self._group, self._clock)
         try:
-            while self._halted_at is None:
+            while not self._halt.on:
                 if self._failure is not None:
                     raise self._failure
                 if self._unrestored:
@@ -169,7 +168,7 @@ class GroupConsumer(Way):
                     await self._take(polled)
                     self._takes = False
         except TooManyDead:
-            self._halt()
+            self._halt.begin(self._standings())
         await self._stand_still()
 
     async def _restore(self) -> None:
@@ -178,21 +177,11 @@ class GroupConsumer(Way):
             self._failure = None
             self._phase = Phase.RUNNING
 
-    def _halt(self) -> None:
-        self._halted_at = dict(self._standings())
-        self._metrics.stopped.labels(self._group).set(1)
-        _LOG.critical(
-            "too many dead letters: consumption stopped; look (clearline dead-letters list), mend the cause, restart",
-            group=self._group,
-        )
-
     async def _stand_still(self) -> None:
         """Stay a member, so that no other one empties the same partitions into the dead letters; wait for a person."""
         self._phase = Phase.HALTED
         await self._hand_over(HAND_OVER_SECONDS)
-        while True:
-            self._progress.observe(self._halted_at or {})
-            await self._clock.sleep(TICK_SECONDS)
+        await self._halt.last()
 
     # Partitions come and go.
 
