@@ -27,7 +27,6 @@ from tests.harness.kafka import KafkaServer
 from tests.harness.postgres import PostgresServer
 from tests.harness.waiting import until
 
-from clearline.chassis.retry import WORLD
 from clearline.contracts.topics import VERIFICATIONS
 from gateway.read_model.pools import speak_json
 
@@ -36,8 +35,10 @@ LONG = FREEZE_SECONDS >= 60
 FACTS_PER_SECOND = 2000  # of nearly 300 commands a second, each of which brings about seven
 STEPS = 6
 GOAL = 1.2
-NOTICED_SECONDS = 0.0 if LONG else WORLD.most + 1
-"""The short form's backlog takes a second or two, so that one wait before the next try is already more than a fifth."""
+NOTICED_SECONDS = 5.0
+"""At most two until the next try, and the first batch on a machine with other things to do."""
+ALLOWED_SECONDS = 0.0 if LONG else NOTICED_SECONDS
+"""The short form's backlog takes a second or two, of which one wait is more than a fifth."""
 _PENDING = """
 with made as (
   insert into connection_revisions (connection_id, environment, revision, config, destination, created_at, created_by)
@@ -151,4 +152,5 @@ async def test_what_came_during_a_freeze_is_caught_up_with_as_fast_as_ever(
     record(told)
     with capsys.disabled():
         sys.stdout.write(f"\n{told} (ideal {before:.2f} s before, {after:.2f} s after)\n")
-    assert recovery <= GOAL * ideal + NOTICED_SECONDS
+    assert noticed <= NOTICED_SECONDS
+    assert recovery <= GOAL * ideal + ALLOWED_SECONDS

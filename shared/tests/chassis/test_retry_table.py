@@ -90,6 +90,7 @@ def test_waits_grow_to_their_limit_and_jitter_only_shortens_them() -> None:
     longest = [WORLD.wait(attempt, lambda: 1.0) for attempt in range(1, 100)]
     assert longest == sorted(longest)
     assert longest[-1] == WORLD.most
+    assert WORLD.most <= 2, "recovery from an outage of any length begins within two seconds"
     assert WORLD.wait(50, lambda: 0.0) == WORLD.most / 2
     assert sum(RECORD.wait(attempt, lambda: 1.0) for attempt in range(1, RECORD_TRIES)) <= 30
 
