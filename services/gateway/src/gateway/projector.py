@@ -24,6 +24,9 @@ from gateway.read_model.positions import StoredPositions
 
 CONSUMER = "gateway"
 """Consumer group in Kafka, and owner of the positions and the inbox in PostgreSQL."""
+MANY = 20
+"""Guilty records in one transaction. Of more its consumer makes smaller ones, so that what goes well is stored before
+the limit on dead letters stops all."""
 TOPICS: tuple[Topic, ...] = (CONNECTIONS, VERIFICATIONS)
 
 
@@ -54,6 +57,8 @@ class Projector:
                     await self._advance(connection, batch)
                     await self._project(connection, records)
             except Unfit as unfit:
+                if len(batch.records) - len(records) >= MANY:
+                    raise
                 guilty, records = _without(records, unfit.event)
                 await batch.give_up(guilty, unfit.__cause__ or unfit)
             except Exception as error:
@@ -71,6 +76,8 @@ class Projector:
             await self._advance(connection, batch)
             search = Search.of_failed(Batch(records, {}))
             while (piece := search.next()) is not None:
+                if len(guilty) > MANY:
+                    raise guilty[-1][1]
                 try:
                     async with connection.transaction():
                         await self._project(connection, piece.records)

@@ -16,7 +16,9 @@ from clearline.chassis.death_rate import TooManyDead
 from clearline.contracts.event import Event
 from clearline.contracts.topics import VERIFICATIONS
 from gateway.projections import verification_fold
+from gateway.projections.unfit import Unfit
 from gateway.projections.verification_fold import Effects, Found
+from gateway.projector import MANY
 
 REFUSE = """
 create function refuse() returns trigger language plpgsql as $$
@@ -141,3 +143,23 @@ async def test_what_may_heal_is_nobodys_guilt(migrated: MigratedDatabase, owner:
             await member.projector.handle(given.batch(told([*good, *refused])))
     assert given.events == []
     assert await ended(owner) == set()
+
+
+@pytest.mark.parametrize("by", ["the decision", "the database"])
+async def test_many_guilty_are_left_to_smaller_transactions(
+    migrated: MigratedDatabase, owner: asyncpg.Connection, undecidable: Undecidable, by: str
+) -> None:
+    """Else a batch with more of them than may be dead-lettered would never pass, restart or not."""
+    good, bad, given = await waiting(owner, 2), await waiting(owner, MANY + 1, "poison"), Given(owner)
+    events = [verified(each) for each in (*bad, *good)]
+    if by == "the database":
+        await owner.execute(REFUSE)
+    else:
+        undecidable.facts = events[: len(bad)]
+    async with projecting(migrated) as member:
+        with pytest.raises((Unfit, asyncpg.CheckViolationError)):
+            await member.projector.handle(given.batch(events))
+        assert len(given.events) <= MANY
+        assert await owner.fetchval("select count(*) from positions") == 0
+        await member.projector.handle(given.batch(events[1:]))
+    assert await ended(owner) == {*good}
