@@ -9,11 +9,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from uuid import UUID
 
 import asyncpg
+import psutil
 import pytest
 import structlog
 from services.gateway.tests.delivery.test_projection_on_kafka import Bus, bus_of, member
@@ -25,15 +28,21 @@ from tests.harness.kafka import KafkaServer
 from tests.harness.postgres import PostgresServer
 from tests.harness.waiting import until
 
+from clearline.contracts.event import Event
 from gateway.migrate import migrate
+from gateway.projections import verification_fold
+from gateway.projections.verification_fold import Effects, Found
 
 PAIRS = int(os.environ.get("CLEARLINE_FAULTS_POISON_PAIRS", "0"))
 VERIFICATIONS_EACH = 1000
 FACTS_TO_ONE_POISON = 100
-FLOORS = {MALFORMED: 0.9, KINDS: 0.3}
-"""What is malformed costs a dead letter (0.93 was seen). The goal of 0.9 is missed where handlers fail: each
-such record costs its batch a search of five to ten failures and as many small transactions; with one in 800 records
-0.4 to 0.5 was seen on two busy cores."""
+FOLD, DATABASE = "fold", "poison"
+"""Where the handler of the eighth kind fails; `BREAK` refuses what "poison" asked for."""
+_TAKE = verification_fold._take
+FLOORS = {(MALFORMED, FOLD): 0.9, (KINDS, FOLD): 0.6, (KINDS, DATABASE): 0.4}
+"""What is malformed costs a dead letter: 0.93 was seen on a quiet machine. The goal of 0.9 is missed where handlers
+fail. A fact that cannot be decided costs its batch a twentieth (0.63 to 0.98 was seen on a busy machine), one that the
+database refuses costs it half of its work and a search (0.47 to 0.52)."""
 pytestmark = [
     pytest.mark.skipif(PAIRS == 0, reason="a measurement: `make faults` takes it"),
     pytest.mark.timeout(1800),
@@ -42,14 +51,18 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Seconds:
-    """Of the clock, and of this process' CPU."""
+    """Of the clock, and of CPU, this process' and PostgreSQL's: a busy machine blurs the one more than the other."""
 
     real: float
     cpu: float
 
     @classmethod
-    def now(cls) -> "Seconds":
-        return cls(time.monotonic(), time.process_time())
+    def now(cls, postmaster: int) -> "Seconds":
+        server = psutil.Process(postmaster)
+        ended = server.cpu_times()
+        times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
+        used = sum(each.user + each.system for each in times) + ended.children_user + ended.children_system
+        return cls(time.monotonic(), time.process_time() + used)
 
     def since(self, began: "Seconds", share: float) -> "Seconds":
         """What went by, for all where it was measured for a share."""
@@ -71,7 +84,7 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-async def database(own_postgres: PostgresServer) -> MigratedDatabase:
+async def migrated_postgres(own_postgres: PostgresServer) -> PostgresServer:
     await migrate(own_postgres.dsn)
     owner = await asyncpg.connect(own_postgres.dsn)
     for login in LOGINS:
@@ -79,7 +92,7 @@ async def database(own_postgres: PostgresServer) -> MigratedDatabase:
     await owner.execute(BREAK.replace("create function", "create or replace function").replace(
         "create trigger", "create or replace trigger"))  # fmt: skip
     await owner.close()
-    return MigratedDatabase("postgres", own_postgres.dsn)
+    return own_postgres
 
 
 async def fill(writer: Writer, bus: Bus, good: Sequence[UUID], poisoned: Sequence[UUID], kinds: Sequence[str]) -> None:
@@ -93,33 +106,67 @@ async def fill(writer: Writer, bus: Bus, good: Sequence[UUID], poisoned: Sequenc
                 await writer.write(verified(next(about) if kind == FAILING else verification_id), bus.facts, kind)
 
 
-async def measured(kafka: str, database: MigratedDatabase, writer: Writer, kinds: Sequence[str]) -> Seconds:
+@contextmanager
+def undecidable(facts: AbstractSet[UUID]) -> Iterator[None]:
+    """Deciding about facts of these verifications fails, before anything is written."""
+
+    def take(effects: Effects, verification_id: UUID, row: Found, event: Event) -> bool:
+        if verification_id in facts:
+            raise TypeError(verification_id)
+        return _TAKE(effects, verification_id, row, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verification_fold, "_take", take)
+        yield
+
+
+async def measured(kafka: str, server: PostgresServer, writer: Writer, kinds: Sequence[str], by: str) -> Seconds:
     """From the first effect to the last of the good."""
-    bus = await bus_of(kafka)
+    bus, database = await bus_of(kafka), MigratedDatabase("postgres", server.dsn)
     async with database.connect() as owner:
         await owner.execute("truncate verifications, changes, positions cascade")
-        good, poisoned = await pending(owner, VERIFICATIONS_EACH, "test"), await pending(owner, 20, "poison")
+        good, poisoned = await pending(owner, VERIFICATIONS_EACH, "test"), await pending(owner, 20, by)
         await fill(writer, bus, good, poisoned, kinds)
-        left = "select count(*) from verifications where requested_by = 'test' and outcome = 'pending'"
-        async with member(bus, database, max_records=500):
-            await until(lambda: owner.fetchval("select exists (select from positions)"), within=60, every=0.005)
-            began, before = Seconds.now(), await owner.fetchval(left)
-            await until(
-                lambda: owner.fetchval(f"select not exists ({left.replace('count(*)', '')})"), within=300, every=0.01
-            )
-            return Seconds.now().since(began, len(good) / max(1, before))
+        with undecidable(frozenset(poisoned if by == FOLD else ())):
+            return await projected(bus, database, owner, len(good), server.pid)
 
 
-@pytest.mark.parametrize("kinds", [MALFORMED, KINDS], ids=["malformed", "all eight kinds"])
+async def projected(
+    bus: Bus, database: MigratedDatabase, owner: asyncpg.Connection, good: int, postmaster: int
+) -> Seconds:
+    left = "select count(*) from verifications where requested_by = 'test' and outcome = 'pending'"
+    async with member(bus, database, max_records=500):
+        await until(lambda: owner.fetchval("select exists (select from positions)"), within=60, every=0.005)
+        began, before = Seconds.now(postmaster), await owner.fetchval(left)
+        await until(
+            lambda: owner.fetchval(f"select not exists ({left.replace('count(*)', '')})"), within=300, every=0.03
+        )
+        return Seconds.now(postmaster).since(began, good / max(1, before))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "by"),
+    [(MALFORMED, FOLD), (KINDS, FOLD), (KINDS, DATABASE)],
+    ids=["malformed", "eight kinds, the decision fails", "eight kinds, the database refuses"],
+)
 async def test_the_good_goes_nearly_as_fast(
-    own_kafka: KafkaServer, database: MigratedDatabase, kinds: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    own_kafka: KafkaServer,
+    migrated_postgres: PostgresServer,
+    kinds: tuple[str, ...],
+    by: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     ratios = []
     async with writing(own_kafka.bootstrap) as writer:
         for _ in range(PAIRS):
-            runs = [await measured(own_kafka.bootstrap, database, writer, each) for each in ((), kinds, kinds, ())]
+            runs = [
+                await measured(own_kafka.bootstrap, migrated_postgres, writer, each, by)
+                for each in ((), kinds, kinds, ())
+            ]
             clean, poisoned = runs[0] + runs[3], runs[1] + runs[2]
             ratios.append(clean.real / poisoned.real)
             with capsys.disabled():
-                sys.stdout.write(f"{clean} clean, {poisoned} poisoned, ratio {ratios[-1]:.2f}\n")
-    assert min(ratios) >= FLOORS[kinds], ratios
+                sys.stdout.write(
+                    f"{clean} clean, {poisoned} poisoned, ratio {ratios[-1]:.2f} ({clean.cpu / poisoned.cpu:.2f})\n"
+                )
+    assert min(ratios) >= FLOORS[kinds, by], ratios
