@@ -90,7 +90,7 @@ def _written(character: str) -> str:
         return _BACKSLASHES
     if _UNESCAPED.fullmatch(character):
         return f"{_BACKSLASHES}{character}" if character in "-.~" else re.escape(character)
-    return f"{_BACKSLASHES}(?:{'|'.join(_ways(character))})"
+    return f"{_BACKSLASHES}(?:{'|'.join(dict.fromkeys(_ways(character)))})"  # one way twice is two
 
 
 def _ways(character: str) -> Iterator[str]:
