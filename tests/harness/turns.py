@@ -45,12 +45,12 @@ class _Collections:
 @pytest.fixture(autouse=True)
 def timed_turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Times every turn of every loop that somebody watches; a conftest imports it."""
-    run, collections = asyncio.Handle._run, _Collections()  # noqa: SLF001 - where every turn begins and ends
+    run, collections = asyncio.Handle._run, _Collections()  # where every turn begins and ends
 
     def timed(handle: asyncio.Handle) -> None:
         before = time.thread_time() - collections.seconds
         run(handle)
-        if (turns := handle._context.get(_WATCHED)) is not None:  # type: ignore[attr-defined]  # noqa: SLF001 - typeshed hides it
+        if (turns := handle._context.get(_WATCHED)) is not None:  # type: ignore[attr-defined]  # typeshed hides it
             turns.note(time.thread_time() - collections.seconds - before, handle)
 
     monkeypatch.setattr(asyncio.Handle, "_run", timed)
