@@ -71,7 +71,8 @@ async def stop(child: Child, stop_signal: signal.Signals, seconds: float) -> boo
     _signal(child.identity, signal.SIGCONT)  # a frozen process would not notice
     _signal(child.identity, stop_signal)
     try:
-        await asyncio.wait_for(child.exited(), seconds)
+        async with asyncio.timeout(seconds):
+            await child.exited()
     except TimeoutError:
         kill(child.identity)
         await child.exited()

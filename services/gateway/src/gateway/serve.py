@@ -213,7 +213,8 @@ async def _within(seconds: float, task: "asyncio.Task[None]") -> None:
 async def _close(pool: asyncpg.Pool) -> None:
     """Politely while the server answers; whatever is open then was rolled back or committed."""
     try:
-        await asyncio.wait_for(pool.close(), POOL_SECONDS)
+        async with asyncio.timeout(POOL_SECONDS):
+            await pool.close()
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         pool.terminate()
 

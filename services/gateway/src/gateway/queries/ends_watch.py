@@ -41,7 +41,8 @@ class EndsWatch:
         self._waiting[verification_id].add(over)
         self._somebody_waits.set()
         try:
-            await asyncio.wait_for(over.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await over.wait()
         except TimeoutError:
             pass
         finally:
