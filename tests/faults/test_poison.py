@@ -37,6 +37,8 @@ GOOD = int(os.environ.get("CLEARLINE_FAULTS_POISON", "800"))
 ONE_IN = 100
 PATIENCE = max(120, GOOD * 0.05)
 STEPS = 6
+REDELIVERED = 4 if GOOD < 10_000 else 16
+"""Letters that may come twice: on a busy machine a member can lose its partitions, and what it held comes again."""
 pytestmark = pytest.mark.timeout(max(300, GOOD * 0.2))
 BREAK = """
 create function refuse_poison() returns trigger language plpgsql as $$
@@ -162,15 +164,19 @@ async def all_tested(owner: asyncpg.Connection) -> bool:
 
 
 async def all_buried(writer: Writer, kafka: KafkaServer) -> bool:
-    return await how_many(kafka.bootstrap, DEAD_LETTERS) >= len(writer.written)
+    """Counted first, which is cheap; a letter that came twice must not stand for one that is still to come."""
+    if await how_many(kafka.bootstrap, DEAD_LETTERS) < len(writer.written):
+        return False
+    letters = await records(kafka.bootstrap, DEAD_LETTERS)
+    return len({origin_of(headers) for _, _, headers in letters}) >= len(writer.written)
 
 
 async def says_where_from_and_why(writer: Writer, kafka: KafkaServer) -> None:
-    """Each once, with its bytes as they came; one that is too large to be kept whole says so."""
+    """Each, with its bytes as they came; one that is too large to be kept whole says so."""
     letters = await records(kafka.bootstrap, DEAD_LETTERS)
     found = {origin_of(headers): (headers["clearline-reason"].decode(), value) for _, value, headers in letters}
     assert found.keys() == writer.written.keys()
-    assert len(letters) == len(found)
+    assert len(letters) - len(found) <= REDELIVERED
     for where, poison in writer.written.items():
         reason, value = found[where]
         expected = {REASONS[poison.kind]} | ({"refused"} if poison.kind == FAILING else set())
