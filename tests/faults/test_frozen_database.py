@@ -17,6 +17,7 @@ import pytest
 from tests.faults.installation import Installation, installed
 from tests.faults.ledger import faults
 from tests.faults.load import Load, listener
+from tests.faults.summary import record
 from tests.faults.truth import read_truth, unsettled
 from tests.harness.kafka import KafkaServer
 from tests.harness.postgres import PostgresServer
@@ -91,13 +92,21 @@ async def test_a_database_that_freezes_under_load_costs_answers_and_nothing_else
 
         await until(settled, within=60, every=0.5)
         truth = await read_truth(own_postgres.dsn, own_kafka.bootstrap)
+    found = [each for each in faults(load.ledger, truth) if asking.connection_id not in each]
+    told_of = {
+        "answers meanwhile: 429 or 503": sum(frozen[status] for status in BUSY),
+        "of these without Retry-After": asking.without_retry_after,
+        "requests without an answer": asking.unanswered,
+        f"MB that a process grew at most (of {GROWTH_MB})": round(max(grown.values()), 1),
+        "lost, doubled, out of order or unfinished": len(found),
+    }
+    record(f"A gateway whose database froze for {FREEZE_SECONDS:g} s, at twice the load", told_of)
     assert set(frozen) <= {*BUSY, 202}, "202 only for what was answered as it froze"
     assert frozen[503] > 0
     assert asking.without_retry_after == 0
     assert asking.unanswered == 0
     assert told, "readiness says that the database does not answer"
     assert max(grown.values()) <= GROWTH_MB, grown
-    found = [each for each in faults(load.ledger, truth) if asking.connection_id not in each]
     assert found == [], "asking for verifications is audited too, which the ledger does not count"
     assert {each.outcome for each in truth.verifications} == {"verified"}
 

@@ -23,6 +23,7 @@ from services.gateway.tests.delivery.test_projection_on_kafka import Bus, bus_of
 from services.gateway.tests.facts import progressed, verified
 from services.gateway.tests.migrated import LOGINS, PASSWORD, MigratedDatabase
 from tests.faults.poison import FAILING, KINDS, MALFORMED, Writer, writing
+from tests.faults.summary import record
 from tests.faults.test_poison import BREAK, STEPS, pending
 from tests.harness.kafka import KafkaServer
 from tests.harness.postgres import PostgresServer
@@ -169,4 +170,8 @@ async def test_the_good_goes_nearly_as_fast(
                 sys.stdout.write(
                     f"{clean} clean, {poisoned} poisoned, ratio {ratios[-1]:.2f} ({clean.cpu / poisoned.cpu:.2f})\n"
                 )
+    refused = "decided about" if by == FOLD else "written"
+    of = "seven kinds that cannot be read" if kinds == MALFORMED else f"these, and facts that cannot be {refused}"
+    told = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    record(f"Speed of the good among poison: {of}", {"÷ the clean rate, each pair (goal 0.9)": told})
     assert min(ratios) >= FLOORS[kinds, by], ratios
