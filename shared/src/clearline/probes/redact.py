@@ -9,7 +9,7 @@ from clearline.probes.spellings import MANY, pattern_of, spellings, standing
 
 MASK = "[redacted]"
 MAX_TEXT = 512
-LOOKED_INTO = 16 * 1024
+LOOKED_INTO = 4 * 1024
 """Characters of one text: a server may send a megabyte that was made to be slow to search."""
 MAX_ITEMS = 24
 MAX_DEPTH = 4
@@ -59,7 +59,10 @@ class Redactor:
 
     def line(self, text: str, max_length: int = MAX_TEXT) -> str:
         """Scrubbed first, then cut and put on one line: a cut secret would no longer be found."""
-        return plain(self.scrub(text[:LOOKED_INTO]), max_length)
+        told = self.scrub(text[:LOOKED_INTO])
+        if len(text) > LOOKED_INTO:  # the bound may have cut a secret, which is no longer found
+            told = told[:-MAX_TEXT] + MASK
+        return plain(told, max_length)
 
     def evidence(self, value: Any, depth: int = 0) -> Any:
         """Bounded, JSON-able and scrubbed; what is neither text, number nor container of these becomes text."""

@@ -11,8 +11,9 @@ from urllib.parse import quote, quote_plus
 
 SHORT = 4
 """A secret below this length is only looked for where it stands alone: `a` is in every word."""
-MANY = 512
-"""Beyond it, escapes are not looked for one by one: tokens and keys of that length need none."""
+MANY = 128
+"""Beyond it, escapes are not looked for one by one: tokens and keys of that length need none. Each character of a text
+may be looked at once for each of the secret's."""
 
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]")
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
@@ -61,14 +62,18 @@ def pattern_of(secret: str) -> str | None:
     """
     if not secret.strip("\\") or len(secret) > MANY:
         return None
-    lossy = sum(map(_kept, secret)) >= SHORT
-    runs = groupby(re.sub(r"\\+", r"\\", secret), _kept)
-    return standing("".join(_run("".join(run), lossy=lossy) for _, run in runs), secret)
+    written = re.findall(r"\\*[^\\]", secret)
+    runs = [(kept, list(run)) for kept, run in groupby(written, _kept)]
+    lossy = sum(len(run) for kept, run in runs if kept) >= SHORT
+    whole = "".join(_run(run, lossy=lossy) for _, run in runs)
+    last = f"{_BACKSLASH}{{0,16}}" if secret.endswith("\\") else ""
+    # without the first backslashes: a text of many would be looked at from each of them
+    return standing(whole.removeprefix(_BACKSLASHES) + last, secret)
 
 
-def _kept(character: str) -> bool:
+def _kept(written: str) -> bool:
     """Whether every encoding has it. A question mark beside a lost one cannot be told from what stands for that."""
-    return character.isascii() and character not in _LOST
+    return written.isascii() and written[-1] not in _LOST
 
 
 def standing(pattern: str, secret: str) -> str:
@@ -76,21 +81,23 @@ def standing(pattern: str, secret: str) -> str:
     return pattern if len(secret) >= SHORT else rf"(?<!\w)(?:{pattern})(?!\w)"
 
 
-def _run(characters: str, *, lossy: bool) -> str:
+def _run(run: list[str], *, lossy: bool) -> str:
     """Where some was lost, a question mark for each character or byte: one element for all, so that it fails fast."""
-    each = "".join(map(_written, characters))
+    each, characters = "".join(map(_written, run)), "".join(run)
     if not lossy or characters.isascii():
         return each
-    other = "" if characters.strip(_LOST) else rf"(?![{_LOST}])"  # nothing can be read as both
-    return rf"(?:{other}{each}|[{_LOST}]{{1,{len(characters.encode())}}})"
+    other = "" if characters.strip(_LOST + "\\") else rf"(?![{_LOST}])"  # nothing can be read as both
+    lost = rf"[{_LOST}](?:[{_LOST}\\]{{0,{4 * len(characters.encode())}}}[{_LOST}])?"  # it ends in one way only
+    return rf"{_BACKSLASHES}(?:{other}{each.removeprefix(_BACKSLASHES)}|{lost})"
 
 
-def _written(character: str) -> str:
-    if character == "\\":
-        return _BACKSLASHES
-    if _UNESCAPED.fullmatch(character):
-        return f"{_BACKSLASHES}{character}" if character in "-.~" else re.escape(character)
-    return f"{_BACKSLASHES}(?:{'|'.join(dict.fromkeys(_ways(character)))})"  # one way twice is two
+def _written(written: str) -> str:
+    """A character with the backslashes that stand before it, and more where it may be escaped by one."""
+    character = written[-1]
+    if not _UNESCAPED.fullmatch(character):
+        return f"{_BACKSLASHES}(?:{'|'.join(dict.fromkeys(_ways(character)))})"  # one way twice is two
+    escaped = character in "-.~" or len(written) > 1
+    return f"{_BACKSLASHES if escaped else ''}{re.escape(character)}"
 
 
 def _ways(character: str) -> Iterator[str]:
