@@ -77,19 +77,6 @@ def test_what_is_known_to_fail_is_not_tried_again(at: int, failures: int) -> Non
     assert sum(outcome == "done" for _, outcome in tries) <= 10
 
 
-def test_failures_that_may_be_another_s_are_not_held_against_a_record() -> None:
-    place = Partition("t", 0)
-    whole = Batch([Received(place, offset, "k", None) for offset in range(4)], {place: Span(0, 4)})
-    search = Search(whole)
-    blamed = []
-    while (batch := search.next()) is not None:
-        if len(batch.records) == 1:
-            blamed.append(search.failures)
-        else:
-            search.failed(batch)
-    assert blamed == [2, 0, 1, 0]
-
-
 def tried(whole: Batch, guilty: Sequence[Received]) -> list[tuple[Batch, str]]:
     """Every try, with how it ended."""
     search, tries = Search(whole), []

@@ -5,8 +5,9 @@ A store in memory stands for the database: effects and positions change together
 
 import asyncio
 import logging
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from clearline.chassis.batch import BatchConsumer
 from clearline.chassis.batch_burial import BatchBurial
-from clearline.chassis.clock import SystemClock
+from clearline.chassis.clock import Clock, SystemClock
 from clearline.chassis.cloudevents import to_record
 from clearline.chassis.consumption import Batch, Partition, PositionMoved, Received
 from clearline.chassis.dead_letter import DeadLetters
@@ -159,8 +160,28 @@ class Timeless(SystemClock):
         await asyncio.sleep(0)
 
 
-def consumer(world: World) -> BatchConsumer:
-    metrics, clock = Metrics(), Timeless()
+class OwnTime(SystemClock):
+    """Goes on only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._due = math.inf
+        self._then: Callable[[], None] = lambda: None
+
+    def at_seconds(self, due: float, then: Callable[[], None]) -> None:
+        self._due, self._then = due, then
+
+    def monotonic(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self._now += seconds
+        if self._now >= self._due:
+            self._then()
+
+
+def consumer(world: World, clock: Clock) -> BatchConsumer:
+    metrics = Metrics()
     producer = Producer(settings=SETTINGS, metrics=metrics, clock=clock, client_id="t")
     made = BatchConsumer(
         settings=SETTINGS, topics=[TOPIC], group="g", handler=world.handle, producer=producer, metrics=metrics,
@@ -170,10 +191,10 @@ def consumer(world: World) -> BatchConsumer:
     return made
 
 
-async def consume(world: World) -> None:
+async def consume(world: World, clock: Clock | None = None) -> None:
     """Begin where the positions are, again and again, until all is read."""
     while polled := world.log.polled(world.positions):
-        member = consumer(world)
+        member = consumer(world, clock or Timeless())
         world.given_up.clear()
         member._begin({place: world.positions.get(place.number, 0) for place in polled})
         try:
@@ -241,12 +262,21 @@ async def test_whoever_names_a_record_twice_buries_it_once() -> None:
 
 
 def test_what_is_refused_for_what_it_holds_is_not_tried_again() -> None:
-    """Alone, it fails once; what the table does not know gets three tries."""
+    """Alone, it fails once; what the table does not know gets four tries."""
     worlds = {guilt: guilty_at(0, guilt, of=1) for guilt in (Guilt.GIVEN, Guilt.UNNAMED)}
     for world in worlds.values():
         asyncio.run(consume(world))
         assert world.letters == [(0, 0)]
-    assert worlds[Guilt.UNNAMED].steps - worlds[Guilt.GIVEN].steps == 2
+    assert worlds[Guilt.UNNAMED].steps - worlds[Guilt.GIVEN].steps == 3
+
+
+@pytest.mark.parametrize("at", [0, 250, 499])
+def test_a_short_fault_of_one_record_is_outlived_wherever_the_search_finds_it(at: int) -> None:
+    """Ten failures among others take milliseconds, in which nothing heals."""
+    world, clock = guilty_at(at, Guilt.UNNAMED), OwnTime()
+    clock.at_seconds(0.3, lambda: world.log.records.update({(0, at): ("k", Guilt.NONE)}))
+    asyncio.run(consume(world, clock))
+    assert (world.letters, len(world.effects)) == ([], 500)
 
 
 async def test_a_batch_that_nobody_handed_over_cannot_give_up() -> None:

@@ -134,11 +134,11 @@ class BatchConsumer(GroupConsumer):
             elif len(left.records) > 1:
                 search.failed(left)
             else:
-                await self._alone(left, outcome, search.failures)
+                await self._alone(left, outcome)
 
-    async def _alone(self, batch: Batch, outcome: Retry | Dead, failures: int) -> None:
-        """The guilty record: tried again unless it failed often enough before; then its span is stored without it."""
-        tries = Tries(self._clock, between=ALONE, most=ALONE_TRIES, before=failures)
+    async def _alone(self, batch: Batch, outcome: Retry | Dead) -> None:
+        """The guilty record: tried again where that may help; then its span is stored without it."""
+        tries = Tries(self._clock, between=ALONE, most=ALONE_TRIES)
         while isinstance(outcome, Retry):
             step = tries.failed(outcome)
             if isinstance(step, Dead):

@@ -14,19 +14,15 @@ class _Piece:
     batch: Batch
     guilty: bool
     """Known to fail as a whole, tried or not."""
-    failures: int
-    """How often something failed for what may be its fault."""
 
 
 class Search:
     """One batch being brought to its end: ask for the `next` piece, and tell how it went, until there is none."""
 
     def __init__(self, whole: Batch) -> None:
-        self._left = [_Piece(whole, guilty=False, failures=0)]
+        self._left = [_Piece(whole, guilty=False)]
         self._first_half = False
         """Whether the piece that is out is one half of a guilty one, and the other half is the next on the pile."""
-        self.failures = 0
-        """How often something failed for what may be the fault of the piece that is out."""
 
     @classmethod
     def of_failed(cls, whole: Batch) -> "Search":
@@ -44,27 +40,26 @@ class Search:
         self._first_half = False
         while piece.guilty and len(piece.batch.records) > 1:
             piece = self._cut(piece)
-        self.failures = piece.failures
         return piece.batch
 
     def done(self) -> None:
         """The piece that is out has succeeded."""
         if self._first_half:
-            self._left[-1].guilty, self._left[-1].failures = True, self.failures
+            self._left[-1].guilty = True
 
     def failed(self, batch: Batch) -> None:
         """The piece that is out has failed; it has at least two records."""
-        self._left.append(_Piece(batch, guilty=True, failures=self.failures + 1))
+        self._left.append(_Piece(batch, guilty=True))
 
     def again(self, rest: Batch) -> None:
         """The piece that is out has failed by a record that was named: `rest` is what it holds besides."""
-        self._left.append(_Piece(rest, guilty=False, failures=0))
+        self._left.append(_Piece(rest, guilty=False))
 
     def _cut(self, piece: _Piece) -> _Piece:
         first, second = halves(piece.batch)
-        self._left.append(_Piece(second, guilty=False, failures=0))  # what it is in may have failed by the first
+        self._left.append(_Piece(second, guilty=False))  # what it is in may have failed by the first
         self._first_half = True
-        return _Piece(first, guilty=False, failures=piece.failures)
+        return _Piece(first, guilty=False)
 
 
 def halves(batch: Batch) -> tuple[Batch, Batch]:

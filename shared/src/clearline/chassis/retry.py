@@ -92,7 +92,8 @@ KAFKA = Backoff(first=0.2, most=2.0)
 RECORD = Backoff(first=0.5, most=12.0)
 """With five tries at most 0.5 + 1 + 2 + 4 = 7.5 s of waiting, inside the thirty that a record gets."""
 RECORD_TRIES = 5
-ALONE = Backoff(first=0.05, most=0.2)
-ALONE_TRIES = 3
-"""For a batch's guilty record, counting how often it failed among others: its whole batch waits meanwhile."""
+ALONE = Backoff(first=0.1, most=0.4)
+ALONE_TRIES = 4
+"""For a batch's guilty record that nobody named: 0.35 to 0.7 s of waiting, and its whole batch waits meanwhile. How
+often it failed among others does not count: the search takes milliseconds, in which nothing can heal."""
 RECORD_SECONDS = 30.0

@@ -8,14 +8,14 @@ from clearline.chassis.retry import RECORD, RECORD_SECONDS, RECORD_TRIES, WORLD,
 
 
 class Tries:
-    """The tries of one record or batch, `before` of them made already. Those during an outage do not count."""
+    """The tries of one record or batch. Those during an outage do not count."""
 
-    def __init__(self, clock: Clock, *, between: Backoff = RECORD, most: int = RECORD_TRIES, before: int = 0) -> None:
+    def __init__(self, clock: Clock, *, between: Backoff = RECORD, most: int = RECORD_TRIES) -> None:
         self._clock = clock
         self._between = between
         self._most = most
         self._began = clock.monotonic()
-        self._record = before
+        self._record = 0
         self._world = 0
 
     def failed(self, retry: Retry) -> Dead | float:
