@@ -223,6 +223,21 @@ async def test_an_edit_says_which_version_it_is_for(stand: ApiStand, tcp_draft: 
     assert activated.status_code == 412, "a precondition is honoured wherever it is sent"
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [(('"7"', '"1"'), 200), (('"1"', '"7"'), 200), (('"7"', '"8"'), 412), (("*", '"7"'), 412), (('"7"', "*"), 412)],
+)
+async def test_if_match_in_two_lines_is_one_list(
+    stand: ApiStand, tcp_draft: Any, lines: tuple[str, str], status: int
+) -> None:
+    """Of two lines neither is passed over; `*` means whatever there is only where it stands by itself."""
+    client = await stand.client_of("operator")
+    url = f"/connections/{(await client.post('/connections', json=tcp_draft())).json()['id']}"
+    headers = [(b"if-match", line.encode()) for line in lines]
+    assert (await client.post(f"{url}/deactivate", headers=headers)).status_code == status
+    assert (await client.put(url, json={"name": "b"}, headers=headers)).status_code == status
+
+
 @pytest.mark.parametrize("given", ["short", "spaces in it", "a" * 65, "ümlaut-8", ""])
 async def test_an_ill_formed_correlation_id_is_replaced(stand: ApiStand, given: str) -> None:
     client = await stand.client_of("viewer")

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from fastapi import Depends, Header, Response
+from fastapi import Depends, Header, Request, Response
 
 from clearline.catalogue import ClearlineError
 from gateway.commands.lifecycle import ExpectedVersion
@@ -29,16 +29,21 @@ def versions_in(header: str) -> ExpectedVersion:
     return frozenset(_STRONG.findall(_WEAK.sub("", header[:MAX_HEADER])))
 
 
-async def required(if_match: IfMatchHeader = None) -> ExpectedVersion:
+async def required(request: Request, if_match: IfMatchHeader = None) -> ExpectedVersion:
     """Where a lost update would hurt. Raises IF_MATCH_REQUIRED."""
     if if_match is None:
         raise ClearlineError("IF_MATCH_REQUIRED")
-    return versions_in(if_match)
+    return versions_in(_whole(request))
 
 
-async def optional(if_match: IfMatchHeader = None) -> ExpectedVersion:
+async def optional(request: Request, if_match: IfMatchHeader = None) -> ExpectedVersion:
     """Honoured where it is sent."""
-    return None if if_match is None else versions_in(if_match)
+    return None if if_match is None else versions_in(_whole(request))
+
+
+def _whole(request: Request) -> str:
+    """Several lines of a header are one list (RFC 9110, 5.3); the framework hands over the first alone."""
+    return ", ".join(request.headers.getlist("if-match"))
 
 
 RequiredVersion = Annotated[ExpectedVersion, Depends(required)]
