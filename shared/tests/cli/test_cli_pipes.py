@@ -63,3 +63,32 @@ def test_what_is_too_long_is_read_one_byte_further_and_no_more(tmp_path: Path) -
     (tmp_path / "long").write_bytes(b"x" * 100)
     assert len(read_at_most(tmp_path / "long", 10)) == 11
     assert len(read_at_most(Path("/dev/zero"), 10)) == 11
+
+
+def test_relative_paths_begin_at_the_file_whichever_command_reads_it_and_of_a_pipe_where_it_runs(
+    clearline: Clearline, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    (tmp_path / "team").mkdir()
+    (tmp_path / "secret").write_text("beside the command\n")
+    (tmp_path / "team" / "secret").write_text("beside the file\n")
+    item = FILE % 'password: "${file:secret}"'
+    (tmp_path / "team" / "c.yaml").write_text(item)
+    for command in (("apply",), ("connections", "create")):
+        assert clearline(*command, "-f", "team/c.yaml").code == 0
+        gateway.connections.clear()
+        reader, writer = os.pipe()
+        os.write(writer, item.encode())
+        os.close(writer)
+        assert clearline(*command, "-f", f"/dev/fd/{reader}").code == 0
+        gateway.connections.clear()
+        os.close(reader)
+    assert [body["credentials"]["password"] for body in gateway.sent("POST")] == [
+        "beside the file",
+        "beside the command",
+    ] * 2
+
+
+def test_the_home_of_nobody_is_told_as_a_secret_that_cannot_be_read(clearline: Clearline) -> None:
+    result = clearline(*CREATE, "--set", "host=h", "--secret", "password=${file:~nobody-at-all/x}")
+    assert result.code == 2
+    assert "The secret password cannot be read from ~nobody-at-all/x" in result.err

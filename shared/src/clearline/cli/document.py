@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from clearline.cli.bounded_file import read_at_most
-from clearline.cli.declared.references import has_reference
+from clearline.cli.declared.references import folder_of, has_reference, rooted
 from clearline.cli.declared.tree import MAX_BYTES, UnreadableError, parse
 from clearline.cli.ends import WrongUseError
 
@@ -26,8 +26,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Read by `apply` alone."""
 
 
-def read_item(path: Path, name: str | None) -> Item:
-    """The item of the file; of several, the one called `name`."""
+def read_item(path: Path, name: str | None, current: Path) -> Item:
+    """The item of the file; of several, the one called `name`. Its references hold wherever they are read."""
     items = [_item(one, path) for one in _items(_loaded(path), path)]
     if len(items) > 1 and name is not None:
         items = [item for item in items if item.name == name]
@@ -36,7 +36,9 @@ def read_item(path: Path, name: str | None) -> Item:
             f"{path} holds {len(items)} connections that fit; one is wanted.",
             "Choose one with --name, or split the file.",
         )
-    return items[0]
+    folder = folder_of(path, current)
+    held = {name: rooted(one, folder) if isinstance(one, str) else one for name, one in items[0].credentials.items()}
+    return msgspec.structs.replace(items[0], credentials=held)
 
 
 def _items(document: Any, path: Path) -> list[Any]:

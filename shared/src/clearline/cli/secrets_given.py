@@ -74,16 +74,17 @@ def _referenced(name: str, reference: str, surroundings: Surroundings) -> str:
         if value is None:
             raise WrongUseError(f"The secret {name} is to come from the variable {place}, which is not set.")
         return _checked(name, value)
-    return _checked(name, _file(name, surroundings.folder / Path(place).expanduser()))
+    return _checked(name, _file(name, place, surroundings.folder))
 
 
-def _file(name: str, path: Path) -> str:
+def _file(name: str, place: str, folder: Path) -> str:
     try:
-        return read_at_most(path, MAX_SECRET_BYTES + 1).decode("utf-8")
+        return read_at_most(folder / Path(place).expanduser(), MAX_SECRET_BYTES + 1).decode("utf-8")
     except UnicodeDecodeError:
-        raise WrongUseError(f"The secret {name} in {path} is not UTF-8 text.") from None
-    except OSError as error:
-        raise WrongUseError(f"The secret {name} cannot be read from {path}: {error.strerror}.") from None
+        raise WrongUseError(f"The secret {name} in {plain(place)} is not UTF-8 text.") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        told = error.strerror if isinstance(error, OSError) else "no such name is possible"
+        raise WrongUseError(f"The secret {name} cannot be read from {plain(place)}: {told}.") from None
 
 
 def _checked(name: str, text: str) -> str:

@@ -58,7 +58,7 @@ def create(
         beat=_beat(beat_interval, beat_timeout, failure_threshold, recovery_threshold, degraded_after_ms),
     )
     with session(context, output) as opened:
-        item = read_item(_within(opened, file), name) if file else Item()
+        item = _item_of(opened, file, name) if file else Item()
         forms = Forms.of(form_of(opened, required(kind or item.kind, "--kind")))
         required(name or item.name, "--name")
         draft = creation(given, item, forms, opened.surroundings)
@@ -106,7 +106,7 @@ def edit(
         path = f"/connections/{naming.find(opened.api, name).id}"
         before = opened.api.get(path)
         current = read(Connection, before.body)
-        item = read_item(_within(opened, file), current.name) if file else None
+        item = _item_of(opened, file, current.name) if file else None
         draft = edition(given, item, current, Forms.of(form_of(opened, current.kind)), opened.surroundings)
         try:
             reply = send_asking(
@@ -144,8 +144,9 @@ def _finish(opened: "Session", reply: "Reply", done: str, wait: float | None) ->
     raise typer.Exit(code)
 
 
-def _within(opened: "Session", file: Path) -> Path:
-    return opened.surroundings.folder / file
+def _item_of(opened: "Session", file: Path, name: str | None) -> Item:
+    folder = opened.surroundings.folder
+    return read_item(folder / file, name, folder)
 
 
 def _beat(

@@ -23,7 +23,7 @@ class References:
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
-    """Relative paths begin here: where the file lies, not where the command runs."""
+    """Relative paths begin here, see `folder_of`."""
 
     def expanded(self, text: str) -> str:
         """The text with every reference replaced. Raises `UnavailableError`."""
@@ -69,6 +69,18 @@ class References:
 def _without_line_end(text: str) -> str:
     """Editors and `echo` put one behind everything."""
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def folder_of(file: Path, current: Path) -> Path:
+    """Where relative paths of a file begin: where it lies, not where the command runs. A pipe lies nowhere."""
+    return current if file.exists() and not file.is_file() else file.parent
+
+
+def rooted(text: str, folder: Path) -> str:
+    """A reference alone, its relative path made one that holds everywhere."""
+    found = _PART.fullmatch(text)
+    relative = found is not None and found[1] == "file" and not found[2].startswith("~")
+    return f"${{file:{folder / found[2]}}}" if found is not None and relative else text
 
 
 def has_reference(text: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clearline.cli.bounded_file import read_at_most
+from clearline.cli.declared.references import folder_of
 from clearline.cli.declared.tree import MAX_BYTES
 from clearline.cli.ends import WrongUseError
 from clearline.cli.surroundings import Surroundings
@@ -36,7 +37,7 @@ def sources(given: Sequence[str], surroundings: Surroundings) -> list[Source]:
             continue
         for path, name in _paths(text, surroundings.folder):
             if named.setdefault(path.resolve(), name) is name:
-                found.append(Source(name, path.parent, _content(path, name)))
+                found.append(Source(name, folder_of(path, surroundings.folder), _content(path, name)))
     return found
 
 
