@@ -20,8 +20,15 @@ from gateway.settings import MigrateSettings
 
 _LOCK = 0x636C_6561_726C_696E  # "clearlin": one lock per database, whoever migrates it
 _RETRY_SECONDS = 1.0
-_ROLES_RACED = (asyncpg.InternalServerError, asyncpg.UniqueViolationError, asyncpg.LockNotAvailableError)
-"""Two databases of one cluster that create or grant the same roles at once; the second try finds them made."""
+_RACED = (
+    # Two databases of one cluster that make the same roles at once.
+    asyncpg.InternalServerError,
+    asyncpg.UniqueViolationError,
+    # Processes that work meanwhile and take the same locks in another order, as a projector does.
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+)
+"""Nothing was changed, and the same may work a moment later."""
 _TRIES = 5
 
 _log = structlog.get_logger(__name__)
@@ -122,7 +129,7 @@ async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
                     "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
                     *(migration.version, migration.name, migration.checksum),
                 )
-        except _ROLES_RACED:
+        except _RACED:
             if attempt == _TRIES:
                 raise
             await asyncio.sleep(_RETRY_SECONDS)

@@ -15,6 +15,7 @@ from services.gateway.tests.migrated import (
 from tests.harness import database as databases
 from tests.harness.database import Database
 from tests.harness.places import unique
+from tests.harness.waiting import until
 
 from gateway.migrate import Migration, SchemaConflict, migrate, migrations, pending, schema_version, wait_for_schema
 from gateway.read_model.pools import open_pool
@@ -62,6 +63,22 @@ async def test_a_file_that_fails_leaves_nothing_behind(database: Database) -> No
     assert await connection.fetchval("select max(version) from schema_migrations") == 1
     await connection.close()
     assert await migrate(database.dsn, [ONE, TWO]) == ["0002_two.sql"]
+
+
+async def test_a_deadlock_with_whoever_works_meanwhile_is_tried_again(database: Database) -> None:
+    """The migration waits first, so PostgreSQL makes it the victim."""
+    worker, onlooker = await asyncpg.connect(database.dsn), await asyncpg.connect(database.dsn)
+    await worker.execute("create table a (); create table b ()")
+    crossing = Migration(1, "0001_crossing.sql", "lock table a; lock table b")
+    async with worker.transaction():
+        await worker.execute("lock table b")
+        migrating = asyncio.create_task(migrate(database.dsn, [crossing]))
+        waits = "select exists (select from pg_locks where relation = 'b'::regclass and not granted)"
+        await until(lambda: onlooker.fetchval(waits), within=20)
+        await worker.execute("lock table a")
+    assert await asyncio.wait_for(migrating, 30) == ["0001_crossing.sql"]
+    await worker.close()
+    await onlooker.close()
 
 
 @pytest.mark.usefixtures("schema_template")
