@@ -16,6 +16,8 @@ Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _ABOUT = frozenset({"title", "description", "default", "examples"})
 """What is said to people, not to validators."""
+_WELL_FORMED = r"^(?:[^$]|\$\$\{|\$\{(?:env|file):[^{}\n]+\}|\$(?!\$?\{))*$"
+"""A text whose every `${` is a reference, or escaped: what `references.py` can read."""
 _REFERENCE: Schema = {
     "title": "Reference",
     "description": "${env:NAME} or ${file:PATH}, alone or within a text. Relative paths begin at this file's folder.",
@@ -121,11 +123,11 @@ def _forms(kind: Kind) -> Schema:
 
 
 def _or_reference(field: Schema) -> Schema:
-    """A field that would not take just any text takes a reference too."""
+    """A field that would not take just any text takes a reference too; a badly spelt one is taken nowhere."""
     if field.get("type") == "string" and not {"enum", "const", "pattern", "minLength"} & field.keys():
-        return field
+        return {**field, "pattern": _WELL_FORMED}
     about = {name: value for name, value in field.items() if name in _ABOUT}
-    return {**about, "anyOf": [*_branches(field), {"$ref": "#/definitions/reference"}]}
+    return {**about, "pattern": _WELL_FORMED, "anyOf": [*_branches(field), {"$ref": "#/definitions/reference"}]}
 
 
 def _branches(field: Schema) -> list[Schema]:
@@ -138,6 +140,7 @@ def _secret(field: Schema) -> Schema:
         "title": field.get("title", ""),
         "description": (field.get("description", "") + " Write ${env:NAME} or ${file:PATH}.").strip(),
         "type": ["string", "null"],
+        "pattern": _WELL_FORMED,
     }
 
 
