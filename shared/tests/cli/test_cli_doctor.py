@@ -168,6 +168,10 @@ def test_the_audit_is_asked_for_what_was_meant(clearline: Clearline, gateway: Fa
     assert (asked["connection_id"], asked["actor"]) == (one["id"], "ci#1b9d6bcd")
     assert asked["since"] == "2026-11-15T12:00:00+00:00"
     assert clearline("audit", "--since", "yesterday").code == 2
+    gateway.answers["GET", "/api/v1/audit"] = lambda _request: httpx2.Response(
+        200, json={"items": [], "next_cursor": None}
+    )
+    assert "No entry fits." in clearline("audit", "--since", "7d").err
 
 
 def test_the_last_admin_goes_only_when_that_is_said(clearline: Clearline, gateway: FakeGateway) -> None:

@@ -91,6 +91,7 @@ async def test_a_letter_is_listed_once_and_shown_without_its_secrets(call: Call,
     assert (one["reason"], one["detail"], one["group"]) == ("wrong_schema", "what is wrong", "clearline-verifier")
     assert set(await waiting(call, "--topic", "somebody-elses")) == {LETTERS[2].id}
     assert await waiting(call, "--reason", "oversize") == {}
+    assert "No dead letter fits." in (await call("list", "--reason", "oversize")).err
     table = await call("list")
     assert table.out.count(VERIFICATION_REQUESTS.name) == 2
 

@@ -44,3 +44,5 @@ def audit(
             opened.screen.json({"items": entries, "next_cursor": None})
         else:
             opened.screen.table(AUDIT_HEADERS, [audit_row(entry) for entry in entries])
+            if not entries:
+                opened.screen.note("No entry fits.")

@@ -55,6 +55,8 @@ def list_letters(
             screen.json({"items": items, "total": found.matching})
             return
         screen.table(letter_view.HEADERS, [letter_view.row(each, found.replayed) for each in found.letters])
+        if not found.letters:
+            screen.note("No dead letter fits." if topic or reason or since_when else "No dead letter waits.")
         _tell_rest(screen, found, "older")
 
 
