@@ -1,5 +1,7 @@
 """What becomes of a batch's rows, by what Kafka said of each. No I/O."""
 
+from aiokafka.errors import ProducerClosed
+
 from clearline.chassis.delivery import ConnectionReplaced, Delivery, Extent, Outgoing, RawRecord, Receipt, receipt_of
 from clearline.contracts.topics import CONNECTIONS
 from gateway.relay_batch import Row, Settled, row_of, settle
@@ -52,8 +54,9 @@ def test_what_fails_while_others_go_is_stuck_and_what_fails_for_another_goes_aga
     out = Outgoing(CONNECTIONS, RawRecord(b"k", b"v", ()))
     found = settle([Row(1, "a", out)], [UNKNOWN], others_went=True)
     assert (found.stuck, found.kafka_is_away) == ({(CONNECTIONS.name, "a"): "timed out"}, None)
-    found = settle([Row(1, "a", out)], [receipt_of(ConnectionReplaced())], others_went=True)
-    assert (found.stuck, found.kafka_is_away, found.delete, found.moved) == ({}, None, [], True)
+    for gone in (ConnectionReplaced(), ProducerClosed()):  # under way, or about to be, on what another one cost
+        found = settle([Row(1, "a", out)], [receipt_of(gone)], others_went=True)
+        assert (found.stuck, found.kafka_is_away, found.delete, found.moved) == ({}, None, [], True)
 
 
 def test_a_refused_one_behind_an_unknown_one_is_not_parked_yet() -> None:

@@ -1,7 +1,7 @@
 """Commands do not announce themselves while they commit; the relay is woken after it, and so are others' events."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -9,13 +9,16 @@ from uuid import uuid4
 import aiohttp
 import asyncpg
 import pytest
+from services.gateway.tests.delivery.relaying import drained, relaying
 from services.gateway.tests.delivery.test_commands_in_order import CALLER, create, tools
 from services.gateway.tests.migrated import MigratedDatabase
 from tests.harness.places import free_ports
 from tests.harness.waiting import until
 
+from clearline.chassis.delivery import Delivery, Outgoing, Receipt
 from clearline.chassis.environment import read
 from clearline.chassis.settings import KafkaSettings
+from clearline.contracts.topics import CONNECTIONS
 from clearline.probes.sealing import generate_key_pair
 from gateway import serve
 from gateway.commands.desk import Desk
@@ -26,6 +29,23 @@ from gateway.token import create as create_token
 from gateway.wakes import AFTER_COMMIT, Wakes
 
 WRITE = "insert into outbox (topic, key, headers, value) values ('t', 'k', '[]', null)"
+
+
+LEADS = (
+    "select exists (select from pg_locks where locktype = 'advisory' and granted"
+    " and database = (select oid from pg_database where datname = current_database()))"
+)
+
+
+class Taking:
+    """Kafka that takes all."""
+
+    def __init__(self) -> None:
+        self.taken: list[Outgoing] = []
+
+    async def publish_many(self, outgoing: Sequence[Outgoing]) -> list[Receipt]:
+        self.taken += outgoing
+        return [Receipt(Delivery.ACKNOWLEDGED)] * len(outgoing)
 
 
 class Heard:
@@ -87,6 +107,20 @@ async def test_a_command_is_announced_after_it_has_committed_and_not_by_itself(
 async def test_whoever_wakes_nobody_is_announced_by_the_outbox_itself(owner: asyncpg.Connection, heard: Heard) -> None:
     await owner.execute(WRITE)
     await until(lambda: heard.count > 0, within=10)
+
+
+async def test_what_a_killed_gateway_committed_and_announced_to_nobody_goes_at_the_next_poll(
+    migrated: MigratedDatabase, owner: asyncpg.Connection, heard: Heard
+) -> None:
+    commands = await open_pool(migrated.login("clearline_api"), name="test", settings=AFTER_COMMIT)
+    kafka = Taking()
+    async with relaying(migrated, kafka, CONNECTIONS):
+        await until(lambda: owner.fetchval(LEADS), within=10)
+        await Desk(commands, tools()).perform(CALLER, create("killed"))
+        await drained(migrated)
+    assert await notices_until_now(owner, heard) == 0
+    assert kafka.taken
+    await commands.close()
 
 
 async def test_many_commands_are_one_notice_while_one_is_on_its_way(

@@ -7,6 +7,7 @@ from aiokafka.errors import (
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
+    ProducerClosed,
     RecordListTooLargeError,
     RecordTooLargeError,
     TopicAuthorizationFailedError,
@@ -118,7 +119,7 @@ def receipt_of(result: object) -> Receipt:
             return Receipt(Delivery.UNKNOWN, detail, Extent.TOPIC)
         case PartitionUnavailable():
             return Receipt(Delivery.UNKNOWN, detail, Extent.PARTITION)
-        case ConnectionReplaced():
+        case ConnectionReplaced() | ProducerClosed():
             return Receipt(Delivery.UNKNOWN, detail, Extent.NOTHING)
         case _:
             return Receipt(Delivery.UNKNOWN, detail)
