@@ -58,6 +58,15 @@ async def test_no_postgres(climbing: Any, other: str, tls: str) -> None:
     assert (verdict.failure.code, verdict.failure.field) == ("PROTOCOL_MISMATCH", "/config/port"), verdict.failure
 
 
+@pytest.mark.parametrize("tls", ["disable", "prefer", "require"])
+async def test_postgres_that_has_no_process_left_is_no_other_protocol(climbing: Any, tls: str) -> None:
+    """Its postmaster tells that in the words of the protocol before this one, without a length."""
+    words = b"Ecould not fork new process for connection: Resource temporarily unavailable\n\0"
+    async with serving(saying(words, first=True)) as server:
+        verdict = await climbing("postgres", POSTGRES | {"port": server.port, "tls": tls}, {"password": SECRET})
+    assert verdict.failure.code == "SERVER_UNAVAILABLE", verdict.failure
+
+
 @pytest.mark.parametrize("other", OTHERS)
 async def test_no_name_server(climbing: Any, other: str) -> None:
     async with serving(OTHERS[other]) as server:
@@ -76,6 +85,15 @@ async def test_plain_http_where_encryption_is_spoken(climbing: Any, kind: str, t
             verdict = await climbing(kind, config | {"url": f"http://127.0.0.1:{server.port}"}, credentials)
         assert (verdict.failure.code, verdict.failure.field) == ("PROTOCOL_MISMATCH", "/config/url"), verdict.failure
         assert "http, but https" in verdict.failure.operator_detail
+
+
+async def test_a_proxy_that_speaks_plainly_to_its_server_is_no_fault_of_our_url(climbing: Any, tmp_path: Path) -> None:
+    complaint = answering(http_answer("400 No", body=b"The plain HTTP request was sent to HTTPS port"))
+    authority = Authority()
+    async with serving(complaint, tls=authority.issue("localhost").server(tmp_path)) as server:
+        config = {"url": f"https://localhost:{server.port}/", "ca_certificate": authority.pem}
+        verdict = await climbing("http", config)
+    assert verdict.failure.code == "UNEXPECTED_STATUS", verdict.failure
 
 
 @pytest.mark.parametrize("auth", ["none", "bearer"])

@@ -42,9 +42,9 @@ def not_plain(field: str, why: str) -> StepFailed:
     return StepFailed("PROTOCOL_MISMATCH", field=field, expected="http, but https", why=why)
 
 
-def spoken_plainly(said: bytes) -> bool:
-    """Whether a server complains that it was not spoken to in TLS."""
-    return any(words in said for words in _PLAIN_TO_TLS)
+def spoken_plainly(url: str, said: bytes) -> bool:
+    """Whether a server complains that it was not spoken to in TLS. Behind https:// a proxy made that mistake."""
+    return urlsplit(url).scheme == "http" and any(words in said for words in _PLAIN_TO_TLS)
 
 
 def complaint(config: HttpConfig, climb: Climb) -> StepFailed | None:
@@ -56,7 +56,7 @@ def complaint(config: HttpConfig, climb: Climb) -> StepFailed | None:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REQUIRED", field=CLIENT_CERTIFICATE_FIELD, why=why)
     if b"The SSL certificate error" in said:
         return StepFailed("TLS_CLIENT_CERTIFICATE_REFUSED", field=CLIENT_CERTIFICATE_FIELD, why=why)
-    return not_plain("/config/url", why) if spoken_plainly(said) else None
+    return not_plain("/config/url", why) if spoken_plainly(config.url, said) else None
 
 
 def unauthorized(config: HttpConfig, status: int) -> StepFailed:

@@ -88,7 +88,7 @@ def _read(answer: Answer, climb: Climb, config: HttpConfig) -> Token:
     if len(answer.body) > MAX_JSON:
         raise StepFailed("RESPONSE_TOO_LARGE", field=TOKEN_URL, limit=MAX_JSON)
     said = object_in(answer.body)
-    if answer.status == BAD_REQUEST and spoken_plainly(answer.body):
+    if answer.status == BAD_REQUEST and spoken_plainly(config.token_url or "", answer.body):
         raise not_plain(TOKEN_URL, "it says so in its answer")
     if answer.status != OK or ("access_token" not in said and said.get("error")):  # some refuse with 200
         raise _refusal(answer, said, config)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearline.probes.handshake import open_streams, shake_hands
 from clearline.probes.negotiation import Streams
-from clearline.probes.postgres_answers import explain
+from clearline.probes.postgres_answers import WITHOUT_LENGTH, explain, no_process_left
 from clearline.probes.postgres_form import PostgresConfig, PostgresCredentials, destination, endpoint
 from clearline.probes.probe import Climb, Evidence, Kind, Permission, Skipped, StepFailed
 from clearline.probes.trust import context_of, tls_allowed, tls_conflicts, tls_required
@@ -48,6 +48,8 @@ async def _asked_for_tls(climb: Climb) -> Streams:
             return reader, writer
         case b"N":
             raise StepFailed("TLS_NOT_SPOKEN", field="/config/tls", why=NONE_OFFERED)
+        case b"E" if b"E" + await reader.readexactly(len(WITHOUT_LENGTH) - 1) == WITHOUT_LENGTH:
+            raise no_process_left()
         case _:
             raise _another("another protocol answered")
 

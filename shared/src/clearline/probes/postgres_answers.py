@@ -27,6 +27,15 @@ _ANSWERS: Mapping[str, tuple[str, str, StepName | None]] = {
 """PostgreSQL's error codes (appendix A) or their classes → code, field, and the rung they are about."""
 
 
+WITHOUT_LENGTH = b"Ecoul"
+"""`could not fork new process for connection`: a postmaster that can start none says so before it knows our version."""
+
+
+def no_process_left() -> StepFailed:
+    """The server's machine has none for us at this moment."""
+    return StepFailed("SERVER_UNAVAILABLE", field="/config/host", why="it could not start a process for the connection")
+
+
 def explain(error: BaseException, climb: Climb, step: StepName) -> StepFailed | None:
     """The finding for what went wrong with a database."""
     import asyncpg  # noqa: PLC0415

@@ -13,6 +13,7 @@ from typing import Any
 from asyncpg.protocol import Protocol
 
 from clearline.probes.dial import READ_BYTES
+from clearline.probes.postgres_answers import WITHOUT_LENGTH, no_process_left
 from clearline.probes.probe import StepFailed
 
 BACKEND_TYPES = frozenset(b"123ACDEGHIKNRSTVWZcdnstv")
@@ -61,8 +62,11 @@ class Framing:
 
     def _judge(self) -> StepFailed | None:
         kind, size = self._header[0], int.from_bytes(self._header[1:], "big")
+        without_length = self._header == WITHOUT_LENGTH
         self._header.clear()
         first, self._begun = not self._begun, True
+        if first and without_length:
+            return no_process_left()
         if first and (kind not in FIRST_TYPES or size > READ_BYTES):  # `HTTP` would be a message of 1.4 GB
             why = "it begins with a message with which no login begins"
             return StepFailed("PROTOCOL_MISMATCH", field="/config/port", expected="PostgreSQL", why=why)

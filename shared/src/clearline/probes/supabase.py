@@ -139,7 +139,7 @@ async def _ask(climb: Climb, path: str, key: str, schema: str) -> "Answer":
         if (finding := await https_there(explain(error, climb, "authenticate"), climb, climb.config.url)) is not None:
             raise finding from error
         raise
-    if answer.status == BAD_REQUEST and spoken_plainly(answer.body):
+    if answer.status == BAD_REQUEST and spoken_plainly(climb.config.url, answer.body):
         raise not_plain(URL, "it says so in its answer")
     return answer
 
