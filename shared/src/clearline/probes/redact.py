@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from clearline.catalogue.wording import plain
-from clearline.probes.spellings import MANY, pattern_of, spellings, standing
+from clearline.probes.spellings import MANY, patterns_of, spellings, standing
 
 MASK = "[redacted]"
 MAX_TEXT = 512
@@ -35,7 +35,7 @@ class Redactor:
         given = [secret for secret in secrets if secret]
         forms = {form for secret in given for form in spellings(secret) if form}
         self._known |= forms
-        self._loose |= {pattern for secret in given if (pattern := pattern_of(secret))}
+        self._loose |= {pattern for secret in given for pattern in patterns_of(secret)}
         self._parts |= {part for form in forms for part in _parts(_folded(form))}
         short = sorted((form for form in self._known if len(form) <= MANY), key=len, reverse=True)
         exact = (standing(re.escape(form), form) for form in short)  # the parts of a long one cover it all
@@ -44,18 +44,20 @@ class Redactor:
 
     def scrub(self, text: str) -> str:
         """The text without any of the secrets, nor a longer part of one."""
-        whole = text if self._pattern is None else self._pattern.sub(MASK, text)
-        return self._without_parts(whole)
-
-    def _without_parts(self, text: str) -> str:
-        kept, end = [], 0
-        folded = _folded(text)
-        found = (at for at, part in enumerate(_parts(folded)) if part in self._parts)
-        for at in found:
-            if at > end or not at:
-                kept += [text[end:at], MASK]
-            end = at + PART
+        kept: list[str] = []
+        end = 0
+        for begin, stop in sorted([*self._wholes(text), *self._pieces(text)]):  # each looked for in what came
+            if begin > end or not kept:
+                kept += [text[end:begin], MASK]
+            end = max(end, stop)
         return "".join([*kept, text[end:]])
+
+    def _wholes(self, text: str) -> Iterator[tuple[int, int]]:
+        if self._pattern is not None:
+            yield from (found.span() for found in self._pattern.finditer(text))
+
+    def _pieces(self, text: str) -> Iterator[tuple[int, int]]:
+        return ((at, at + PART) for at, part in enumerate(_parts(_folded(text))) if part in self._parts)
 
     def line(self, text: str, max_length: int = MAX_TEXT) -> str:
         """Scrubbed first, then cut and put on one line: a cut secret would no longer be found."""

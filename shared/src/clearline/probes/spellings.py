@@ -11,9 +11,11 @@ from urllib.parse import quote, quote_plus
 
 SHORT = 4
 """A secret below this length is only looked for where it stands alone: `a` is in every word."""
-MANY = 128
+MANY = 512
 """Beyond it, escapes are not looked for one by one: tokens and keys of that length need none. Each character of a text
 may be looked at once for each of the secret's."""
+PIECE = 64
+"""Characters of a long secret that are looked for together."""
 
 _UNESCAPED = re.compile(r"[A-Za-z0-9_.~-]")
 _LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
@@ -55,13 +57,20 @@ def _base64(raw: bytes) -> Iterator[str]:
         yield inner.replace("+", "-").replace("/", "_")
 
 
-def pattern_of(secret: str) -> str | None:
-    """Finds a secret of which each character may be escaped in a way of its own; backslashes do not count.
+def patterns_of(secret: str) -> Iterator[str]:
+    """Find a secret of which each character may be escaped in a way of its own; a long one piece by piece.
 
-    None where that would find too much or nothing: a secret of backslashes only, and one that is very long.
+    None where that would find too much or nothing: for a secret of backslashes only, and one that is very long.
     """
-    if not secret.strip("\\") or len(secret) > MANY:
-        return None
+    if len(secret) <= MANY:
+        for at in range(0, max(len(secret) - PIECE // 2, 1), PIECE):
+            end = at + PIECE if len(secret) - at >= PIECE + PIECE // 2 else len(secret)  # no short one is left over
+            if secret[at:end].strip("\\"):
+                yield _pattern_of(secret[at:end])
+
+
+def _pattern_of(secret: str) -> str:
+    """Backslashes do not count."""
     written = re.findall(r"\\*[^\\]", secret)
     runs = [(kept, list(run)) for kept, run in groupby(written, _kept)]
     lossy = sum(len(run) for kept, run in runs if kept) >= SHORT
