@@ -15,6 +15,7 @@ from clearline.chassis.consumption import Partition, Received, Span
 from clearline.chassis.metrics import Metrics
 from clearline.chassis.reading import Reader
 from clearline.chassis.record import Record
+from clearline.chassis.retry import is_given
 from clearline.chassis.scan import Scan, scanning
 from clearline.chassis.settings import KafkaSettings, load
 from clearline.contracts.event import Event
@@ -23,7 +24,8 @@ from gateway import repairs
 from gateway.metrics import GatewayMetrics
 from gateway.projections import PROJECTIONS, Surroundings
 from gateway.projections.rebuilds import REBUILDS, Again
-from gateway.read_model.pools import open_pool
+from gateway.projections.unfit import Unfit
+from gateway.read_model.pools import Connection, open_pool
 from gateway.read_model.positions import StoredPositions, ask_cluster_id
 from gateway.settings import ProjectSettings
 
@@ -110,12 +112,28 @@ class Rebuilding:
                 if not await positions.advance(connection, spans):
                     raise repairs.NotNow("its position moved although nobody else may rebuild it; call it again")
                 if events:
-                    await again(connection, events, self._around)
+                    await self._apply(connection, again, events)
             at |= {place: span.next for place, span in spans.items()}
             if (now := time.monotonic()) - told > repairs.EVERY_SECONDS:
                 told = now
                 self._say(_progress(name, whole - scan.left, whole, now - begun))
         self._say(_progress(name, whole, whole, time.monotonic() - begun))
+
+    async def _apply(self, connection: Connection, again: Again, events: Sequence[Event]) -> None:
+        """All together; where that fails by what one of them holds, one by one, and that one is left out."""
+        try:
+            async with connection.transaction():
+                await again(connection, events, self._around)
+        except Exception as error:
+            if not (isinstance(error, Unfit) or is_given(error)):
+                raise
+            if len(events) > 1:
+                for event in events:
+                    await self._apply(connection, again, [event])
+                return
+            self._skipped["unfit"] += 1
+            why = type(error.__cause__ if isinstance(error, Unfit) else error).__name__
+            self._say(f"{events[0].type.name} {events[0].id} is left out, it cannot be taken: {why}.")
 
     def _events(self, reader: Reader, batch: Mapping[Partition, Sequence[Record]], types: set[str]) -> list[Event]:
         found = [reader.read(place, record) for place, records in batch.items() for record in records]
@@ -128,8 +146,9 @@ class Rebuilding:
             await positions.forget(connection, list(scan.ends))
             after = {"source": sorted({place.topic for place in scan.ends})}
             await repairs.audit(connection, "read_model.rebuilt", "read_model", name, after)
-        unreadable = self._skipped.pop("unreadable", 0)
-        self._say(f"{name} is rebuilt." + (f" {unreadable} records could not be read." if unreadable else ""))
+        unreadable, unfit = (self._skipped.pop(each, 0) for each in ("unreadable", "unfit"))
+        told = f"{name} is rebuilt." + (f" {unreadable} records could not be read." if unreadable else "")
+        self._say(told + (f" {unfit} facts were left out (named above)." if unfit else ""))
 
 
 def _progress(name: str, done: int, whole: int, seconds: float) -> str:

@@ -15,6 +15,7 @@ from services.gateway.tests.delivery.test_projection_on_kafka import Bus, all_en
 from services.gateway.tests.facts import failed, progressed, verified
 from services.gateway.tests.migrated import MigratedDatabase
 from services.gateway.tests.one_shot import gateway
+from services.gateway.tests.projections.undecidable import REFUSE, Undecidable
 from tests.harness.waiting import until
 
 from clearline.chassis.clock import SystemClock
@@ -118,6 +119,28 @@ async def test_an_end_that_comes_back_late_is_dated_when_it_was_told(
     assert row["outcome"] == "verified"
     assert abs(row["completed_at"] - told.time) < timedelta(seconds=1)
     assert row["expires_at"] - row["completed_at"] == timedelta(hours=1), "an old success became a fresh one"
+
+
+@pytest.mark.parametrize("by", ["the decision", "the database"])
+async def test_a_fact_that_cannot_be_taken_does_not_stop_it(
+    kafka: str, migrated: MigratedDatabase, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The projector has dead-lettered it; it lies in the topic for thirty days all the same."""
+    bus, ids = await bus_of(kafka), await pending(owner, 3)
+    if by == "the database":
+        await owner.execute("update verifications set requested_by = 'poison' where id = $1", ids[1])
+        await owner.execute(REFUSE)
+    else:
+        Undecidable(monkeypatch).about.add(ids[1])
+    publisher, told = producer(kafka), list[str]()
+    for each in ids:
+        await publisher.publish(verified(each), bus.facts)
+    await publisher.stop()
+    await rebuild(bus, migrated, told)
+    left = await owner.fetch("select id from verifications where outcome = 'pending'")
+    assert [row["id"] for row in left] == [ids[1]]
+    assert sum("is left out" in line for line in told) == 1
+    assert told[-1] == "verifications is rebuilt. 1 facts were left out (named above)."
 
 
 async def test_it_goes_on_where_it_was_and_never_twice_at_once(

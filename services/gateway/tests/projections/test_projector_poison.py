@@ -10,36 +10,14 @@ import pytest
 from services.gateway.tests.facts import progressed, verified
 from services.gateway.tests.migrated import MigratedDatabase, add_connection, add_verification
 from services.gateway.tests.projections.projecting import batch, projecting
+from services.gateway.tests.projections.undecidable import REFUSE, Undecidable
 
 from clearline.chassis.consumption import Batch, Received
 from clearline.chassis.death_rate import TooManyDead
 from clearline.contracts.event import Event
 from clearline.contracts.topics import VERIFICATIONS
-from gateway.projections import verification_fold
 from gateway.projections.unfit import Unfit
-from gateway.projections.verification_fold import Effects, Found
 from gateway.projector import MANY
-
-REFUSE = """
-create function refuse() returns trigger language plpgsql as $$
-begin raise exception 'not this one' using errcode = 'check_violation'; end $$;
-create trigger refused before update on verifications for each row when (old.requested_by = 'poison')
-  execute function refuse();
-"""
-_TAKE = verification_fold._take
-
-
-class Undecidable:
-    """Deciding about these facts fails."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.facts: list[Event] = []
-        monkeypatch.setattr(verification_fold, "_take", self._take)
-
-    def _take(self, effects: Effects, verification_id: UUID, row: Found, event: Event) -> bool:
-        if any(event is each for each in self.facts):
-            raise KeyError("a secret")
-        return _TAKE(effects, verification_id, row, event)
 
 
 @pytest.fixture
