@@ -57,9 +57,13 @@ def remove_key(path: Path, identifier: str) -> int:
     from clearline.probes.sealing import key_id, public_of  # noqa: PLC0415 - as above
 
     texts = read_keys(path)
+    if not texts:
+        raise WrongUseError(
+            f"There is no file {path}.", "Name the file that CLEARLINE_SEALING_PRIVATE_KEYS_FILE names."
+        )
     ids = [key_id(public_of(text)) for text in texts]
     if identifier not in ids:
-        raise WrongUseError(f"{path} does not hold a key {identifier}.", f"It holds {', '.join(ids) or 'none'}.")
+        raise WrongUseError(f"{path} does not hold a key {identifier}.", f"It holds {', '.join(ids)}.")
     if identifier == ids[0]:
         raise WrongUseError(
             f"{identifier} is the first key in {path}: the one that verifiers seal for.",

@@ -84,7 +84,8 @@ def _tell_wrong_use(error: typer.TyperException, err: TextIO) -> None:
     if where is None:
         err.write(f"{message}\n")
         return
-    err.write(where.get_usage() + "\n")
+    if not message.startswith("Usage:"):  # no command at all: the message is the whole help
+        err.write(where.get_usage() + "\n")
     err.write(f"{message}\n" if message else "")
     if message.startswith(_NO_OPTION) and any(each.param_type_name == "argument" for each in where.command.params):
         err.write(f"If it is a name, write it behind two dashes: {where.command_path} -- -name\n")
