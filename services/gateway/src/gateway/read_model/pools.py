@@ -11,8 +11,10 @@ Connection: TypeAlias = "asyncpg.Connection | PoolConnectionProxy"
 """A connection of one's own or one lent by a pool."""
 
 AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError,
-        asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError)  # fmt: skip
-"""PostgreSQL cannot be reached at the moment; the same may work later."""
+        asyncpg.TooManyConnectionsError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError,
+        asyncpg.InternalClientError)  # fmt: skip
+"""PostgreSQL cannot be reached at the moment; the same may work later. The last one is what asyncpg says of a session
+that was thrown out just before it was used."""
 
 _JSONB_VERSION = b"\x01"
 _NO_MORE: Mapping[str, str] = {}
