@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import cast
 from uuid import uuid4
 
 import aiohttp
@@ -136,19 +137,57 @@ async def test_many_commands_are_one_notice_while_one_is_on_its_way(
 async def test_wakes_go_on_after_postgres_threw_their_session_out(
     migrated: MigratedDatabase, owner: asyncpg.Connection, heard: Heard
 ) -> None:
+    """Several times: whether the next wake meets a session that is gone, or one that is just going, is chance."""
     async with wakes_of(migrated) as wakes:
+        for _ in range(6):
+            before = heard.count
+
+            def again(before: int = before) -> bool:
+                wakes.tell()
+                return heard.count > before
+
+            await until(again, within=10)
+            await owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'clearline-test-wakes' and datname = current_database()"
+            )
+
+
+class Ill:
+    """A pool whose connections fail, each time with the next of these."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+        self.done = 0
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator["Ill"]:
+        yield self
+
+    async def execute(self, _: str) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.done += 1
+
+
+async def test_nothing_that_a_connection_raises_ends_the_waking() -> None:
+    """A client's internal error, raised on a connection whose server was killed, once took the gateway down."""
+    pool = Ill(
+        OSError(), TimeoutError(), asyncpg.InterfaceError("closed"), asyncpg.QueryCanceledError("slow"),
+        asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
+    )  # fmt: skip
+    wakes = Wakes(cast("asyncpg.Pool", pool))
+    running = asyncio.create_task(wakes.run())
+
+    def woken() -> bool:
         wakes.tell()
-        await until(lambda: heard.count > 0, within=10)
-        await owner.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where application_name = 'clearline-test-wakes' and datname = current_database()"
-        )
+        return pool.done > 0 or running.done()
 
-        def again() -> bool:
-            wakes.tell()
-            return heard.count > 1
-
-        await until(again, within=10)
+    await until(woken, within=10)
+    running.cancel()
+    assert not pool.failures
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_a_gateway_wakes_the_relay_from_another_session_than_its_commands(
