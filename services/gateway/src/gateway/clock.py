@@ -17,7 +17,7 @@ from clearline.contracts.topics import CONNECTIONS, Topic
 from gateway import outbox, overdue, renewals
 from gateway.metrics import GatewayMetrics
 from gateway.read_model import sql
-from gateway.read_model.pools import Connection
+from gateway.read_model.pools import FAILING, Connection
 from gateway.renewals import Renewals
 from gateway.rotation import RotationDuties
 
@@ -25,8 +25,6 @@ TOMBSTONE_AFTER = timedelta(days=7)
 IDEMPOTENCY_KEYS_KEPT = timedelta(hours=24)
 _MOST = 100  # rows in one transaction; a turn takes as many as there are
 _MOST_PARTITIONS = 200  # at one transaction each: a week of standing still is caught up in one turn
-
-_EXPECTED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +130,7 @@ class Timekeeper:
             except Exception as error:  # noqa: BLE001 - one row that a duty stumbles over must not take HTTP down
                 self._metrics.clock_failed.labels(name).inc()
                 if name not in self._failing:
-                    trace = None if isinstance(error, _EXPECTED) else error
+                    trace = None if isinstance(error, FAILING) else error
                     _log.warning(
                         "a duty of the clock fails; trying on", duty=name, error=type(error).__name__, exc_info=trace
                     )

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from clearline.chassis.settings import load
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import AWAY, FAILING
 from gateway.settings import MigrateSettings
 
 _LOCK = 0x636C_6561_726C_696E  # "clearlin": one lock per database, whoever migrates it
@@ -114,7 +114,7 @@ async def _not_there(pool: asyncpg.Pool) -> str | None:
     """Why work cannot begin yet; None when it can. A login that does not exist yet comes with the first migration."""
     try:
         found: int | None = await pool.fetchval("select max(version) from schema_migrations")
-    except (*AWAY, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+    except FAILING as error:
         return type(error).__name__
     return None if found is not None and found >= schema_version() else f"the schema is {found}"
 

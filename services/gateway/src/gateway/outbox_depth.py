@@ -6,7 +6,7 @@ import structlog
 from clearline.chassis.clock import Clock
 from gateway.metrics import GatewayMetrics
 from gateway.read_model import sql
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import FAILING
 
 _EVERY_SECONDS = 2.0
 
@@ -33,7 +33,7 @@ class OutboxDepth:
         while True:
             try:
                 await self.measure()
-            except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILING as error:
                 _log.debug("the outbox was not measured", error=type(error).__name__)
             await self._clock.sleep(_EVERY_SECONDS)
 

@@ -40,7 +40,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.outbox_depth import OutboxDepth
 from gateway.queries.ends_watch import EndsWatch
 from gateway.queries.store_watch import StoreWatch
-from gateway.read_model.pools import open_pool
+from gateway.read_model.pools import FAILING, open_pool
 from gateway.relay import Relay
 from gateway.rotation import RotationDuties
 from gateway.security.addresses import networks
@@ -215,7 +215,7 @@ async def _close(pool: asyncpg.Pool) -> None:
     try:
         async with asyncio.timeout(POOL_SECONDS):
             await pool.close()
-    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except FAILING:
         pool.terminate()
 
 

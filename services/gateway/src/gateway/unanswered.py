@@ -10,7 +10,7 @@ from clearline.chassis.clock import Clock
 from clearline.chassis.health import CheckResult
 from gateway.metrics import GatewayMetrics
 from gateway.read_model import sql
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import FAILING
 
 EVERY_SECONDS = 5.0
 LONG_SECONDS = 90.0
@@ -39,7 +39,7 @@ class UnansweredRequests:
         while True:
             try:
                 await self.look()
-            except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILING as error:
                 _log.debug("pending verifications were not counted", error=type(error).__name__)
             await self._clock.sleep(EVERY_SECONDS)
 

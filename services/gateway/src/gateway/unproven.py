@@ -10,7 +10,7 @@ from clearline.chassis.clock import Clock
 from clearline.contracts.connection import ENVIRONMENTS
 from gateway.metrics import UNPROVEN, GatewayMetrics
 from gateway.read_model import sql
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import FAILING
 
 EVERY_SECONDS = 15.0
 _log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ class UnprovenConnections:
         while True:
             try:
                 await self.count()
-            except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILING as error:
                 _log.debug("unproven connections were not counted", error=type(error).__name__)
             await self._clock.sleep(EVERY_SECONDS)
 

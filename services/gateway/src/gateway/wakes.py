@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 
 from gateway.read_model import sql
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import FAILING
 
 AFTER_COMMIT = MappingProxyType({"clearline.wakes_relay": "after_commit"})
 """Settings of a session whose commands are announced here and not by the trigger of the outbox."""
@@ -40,7 +40,7 @@ class Wakes:
                     while await self._is_asked():
                         self._asked.clear()
                         await connection.execute(sql("outbox_announce"))
-            except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILING as error:
                 self._asked.clear()
                 _log.debug("the relay was not woken; it polls", error=type(error).__name__)
 

@@ -13,7 +13,7 @@ import structlog
 
 from clearline.chassis.clock import Clock
 from gateway.read_model import sql
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import FAILING
 
 EVERY_SECONDS = 0.1
 """A quick verification takes about as long."""
@@ -61,7 +61,7 @@ class EndsWatch:
             await self._somebody_waits.wait()
             try:
                 rows = await self._pool.fetch(sql("verifications_ended"), list(self._waiting))
-            except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILING as error:
                 _log.debug("nobody was told of ends", error=type(error).__name__)
             else:
                 for over in [each for row in rows for each in self._waiting.get(row["id"], ())]:

@@ -6,7 +6,7 @@ import structlog
 from clearline.chassis.clock import Clock
 from clearline.chassis.health import CheckResult
 from gateway.migrate import schema_version
-from gateway.read_model.pools import AWAY
+from gateway.read_model.pools import FAILING
 
 EVERY_SECONDS = 1.0
 _ASK_SECONDS = 3.0
@@ -46,7 +46,7 @@ class StoreWatch:
                 found = await connection.fetchval("select max(version) from schema_migrations", timeout=_ASK_SECONDS)
         except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
             found = None
-        except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILING as error:
             return CheckResult(ok=False, detail=f"PostgreSQL does not answer: {type(error).__name__}")
         return self._judge(found)
 

@@ -15,6 +15,8 @@ AWAY = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotCo
         asyncpg.InternalClientError)  # fmt: skip
 """PostgreSQL cannot be reached at the moment; the same may work later. The last one is what asyncpg says of a session
 that was thrown out just before it was used."""
+FAILING = (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""All that PostgreSQL and its client raise: what runs on by itself says so and has its next turn."""
 
 _JSONB_VERSION = b"\x01"
 _NO_MORE: Mapping[str, str] = {}
