@@ -121,9 +121,12 @@ def unprivileged_postgres() -> Finding:
 
 def free_ports() -> Finding:
     places = ROOT / ".clearline" / "run"
-    base = os.environ.get("CLEARLINE_PORT_BASE") or (_text(places / "port-base") or "8080")
-    if not base.isdigit():
-        return Finding(Verdict.MISSING, f"CLEARLINE_PORT_BASE={base}", "give it a number from 1024 to 65522")
+    chosen, kept = os.environ.get("CLEARLINE_PORT_BASE"), places / "port-base"
+    base = chosen or (_text(kept) or "8080").strip()
+    if not base.isdecimal():
+        said = f"CLEARLINE_PORT_BASE={base}" if chosen else f"{kept} holds {base[:20]!r}"
+        mend = "give it a number from 1024 to 65522" if chosen else "remove that file; `make up` writes it anew"
+        return Finding(Verdict.MISSING, said, mend)
     if (places / "wanted").exists():
         return Finding(Verdict.FINE, f"ports from {base}: the stack is meant to run (`make status`)")
     from deploy.local import port_search  # noqa: PLC0415 - found only after the path is set

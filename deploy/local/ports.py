@@ -47,7 +47,7 @@ class Ports:
 
 
 def chosen_base(surroundings: Mapping[str, str], remembered: Path) -> int:
-    """The setting, else the base of the last start, else 8080."""
+    """The setting, else the base of the last start, else 8080. Raises PortError."""
     text = surroundings.get(SETTING) or str(last_base(remembered))
     if not text.isdigit() or not LOWEST <= int(text) <= HIGHEST:
         raise PortError(f"{SETTING}={text} is no port to start from: choose a number from {LOWEST} to {HIGHEST}")
@@ -55,8 +55,14 @@ def chosen_base(surroundings: Mapping[str, str], remembered: Path) -> int:
 
 
 def last_base(remembered: Path) -> int:
-    """The base of the last start; 8080 before the first."""
-    return int(remembered.read_text()) if remembered.exists() else DEFAULT_BASE
+    """The base of the last start; 8080 before the first. Raises PortError where the file holds something else."""
+    text = remembered.read_text(errors="replace").strip() if remembered.exists() else str(DEFAULT_BASE)
+    if not text.isdecimal():
+        raise PortError(
+            f"{remembered} holds {text[:20]!r}, not the first port of the last start.\n"
+            f"Remove the file, and say it once: make up {SETTING}=… (without it: {DEFAULT_BASE})"
+        )
+    return int(text)
 
 
 def check_free(ports: Iterable[tuple[str, int]], base: int) -> None:

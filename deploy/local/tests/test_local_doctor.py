@@ -70,6 +70,16 @@ def test_a_base_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert doctor.free_ports().verdict is Verdict.MISSING
 
 
+def test_a_damaged_memory_of_the_last_base_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CLEARLINE_PORT_BASE", raising=False)
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    kept = tmp_path / ".clearline" / "run" / "port-base"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("hi\n")
+    found = doctor.free_ports()
+    assert (found.verdict, found.what) == (Verdict.MISSING, f"{kept} holds 'hi'")
+
+
 def test_a_folder_that_postgres_cannot_enter_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unprivileged, "launcher", lambda: ["launcher", "namespace"])
     monkeypatch.setattr(unprivileged, "can_use", lambda *_: False)

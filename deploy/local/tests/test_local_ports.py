@@ -28,6 +28,14 @@ def test_what_is_no_base_is_refused_by_the_name_of_the_setting(tmp_path: Path, t
         ports.chosen_base({"CLEARLINE_PORT_BASE": text}, tmp_path / "none")
 
 
+def test_a_damaged_memory_of_the_last_start_is_named(tmp_path: Path) -> None:
+    remembered = tmp_path / "port-base"
+    remembered.write_text("hi\n")
+    with pytest.raises(PortError, match=r"port-base holds 'hi'(.|\n)*make up CLEARLINE_PORT_BASE="):
+        ports.chosen_base({}, remembered)
+    assert ports.chosen_base({"CLEARLINE_PORT_BASE": "9200"}, remembered) == 9200
+
+
 def test_no_port_is_given_twice_and_all_follow_the_base(tmp_path: Path) -> None:
     given = [port for each in services(Stack(Places(tmp_path), Ports(9000), {})) for port in each.ports]
     assert len(given) == len(set(given))

@@ -88,6 +88,7 @@ connections:
         ("{name: a, environment: staging, kind: tcp, config: {host: a, prot: 1, port: 2}}", "Did you mean port?"),
         ("{name: a, environment: staging, kind: tpc}", "Did you mean tcp?"),
         ("{connections: [], conections: []}", "Did you mean connections?"),
+        ("connection:\n  - {name: a}\n", "Did you mean connections, not connection?"),
     ],
 )
 def test_an_unknown_name_is_told_with_the_nearest_known_one(around: Surroundings, text: str, told: str) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from shared.tests.cli.fake_gateway import Clearline, FakeGateway
+from shared.tests.cli.fake_gateway import Clearline, FakeGateway, problem
 
 from clearline.cli.ends import WrongUseError
 from clearline.cli.target import find_target, parse
@@ -37,6 +37,27 @@ def test_a_file_without_a_token_leads_back_to_make_up(clearline: Clearline, tmp_
     assert told.code == 2
     assert "Run `make up`" in told.err
     assert "Run `make up`" not in clearline("connections", "list", env={"CLEARLINE_TOKEN": None}).err
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("NOT_AUTHENTICATED", "clt_wrong", "The token comes from the variable CLEARLINE_TOKEN"),
+        ("NOT_AUTHENTICATED", None, ".clearline/env: if it is not of this Clearline, run `make up` again."),
+        ("TOKEN_EXPIRED", "clt_old", "The token comes from the variable CLEARLINE_TOKEN"),
+    ],
+)
+def test_a_token_that_is_refused_is_told_with_where_it_comes_from(
+    clearline: Clearline, gateway: FakeGateway, tmp_path: Path, case: tuple[str, str | None, str]
+) -> None:
+    code, token, told = case
+    _write(tmp_path, FILE)
+    gateway.answers["GET", "/api/v1/connections"] = lambda _request: problem(401, code, "You are not signed in.")
+    result = clearline("connections", "list", env={"CLEARLINE_URL": None, "CLEARLINE_TOKEN": token})
+    assert result.code == 2
+    assert told in " ".join(result.err.split())
+    assert ("Do this." in result.err) == (code != "NOT_AUTHENTICATED"), "the header, which nobody writes here"
+    assert "Then that." in result.err
 
 
 def test_the_environment_wins(tmp_path: Path) -> None:

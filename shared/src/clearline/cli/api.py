@@ -16,12 +16,13 @@ from clearline.cli import again
 from clearline.cli.answers import Problem
 from clearline.cli.ends import NoAnswerError, RefusedError, WrongUseError
 from clearline.cli.plain_text import plain
-from clearline.cli.target import TOKEN, Target
+from clearline.cli.target import FILE, TOKEN, Target
 from clearline.cli.versions import installed_version
 
 PREFIX = "/api/v1"
 TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 """The gateway's own limits are shorter; without an answer after this it has none."""
+UNAUTHORIZED = 401
 PAGE = 100
 MAX_PAGES = 1000
 
@@ -171,7 +172,17 @@ class Api:
         if not problem.correlation_id:
             reference = response.headers.get("x-correlation-id")
             problem = msgspec.structs.replace(problem, correlation_id=reference)
+        if problem.status == UNAUTHORIZED:
+            problem = msgspec.structs.replace(problem, remediation=self._about_the_token(problem))
         return RefusedError(problem, content, response.headers.get("etag"))
+
+    def _about_the_token(self, problem: Problem) -> tuple[str, ...]:
+        """Where it comes from. The header, which comes first for programs, nobody writes at the command line."""
+        kept = problem.remediation[1:] if problem.code == "NOT_AUTHENTICATED" else problem.remediation
+        if (file := self.target.token_file) is not None:
+            return f"The token comes from {file}: if it is not of this Clearline, run `make up` again.", *kept
+        told = f"The token comes from the variable {TOKEN}: give it one of this Clearline, or remove it"
+        return f"{told} (`unset {TOKEN}`) where a {FILE} holds one.", *kept
 
     def _stranger(self, status: int) -> NoAnswerError:
         return NoAnswerError(

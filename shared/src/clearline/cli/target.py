@@ -27,6 +27,8 @@ class Target:
     warnings: tuple[str, ...] = ()
     from_file: bool = False
     """The address comes from the file that `make up` wrote."""
+    token_file: Path | None = None
+    """Where the token comes from; None: the variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def _joined(url: str | None, token: str | None, found: _EnvFile) -> Target:
         return Target(
             url=_checked_url(url),
             token=kept and _checked_token(kept),
+            token_file=found.path if kept else None,
             origin=origin,
             warnings=found.warnings if same else (),
         )
@@ -92,6 +95,7 @@ def _joined(url: str | None, token: str | None, found: _EnvFile) -> Target:
     return Target(
         url=_checked_url(file_url),
         token=chosen and _checked_token(chosen),
+        token_file=None if token else found.path,
         origin=f"the environment and {found.path}" if token else str(found.path),
         warnings=found.warnings,
         from_file=True,

@@ -6,6 +6,7 @@ here is refused by a gateway of the same version only for what it alone knows: n
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from clearline.catalogue import ClearlineError
 from clearline.cli.declared.declaration import Declared
@@ -129,6 +130,9 @@ class _Reading:
                 return
             case {"connections": node}:
                 self.complain(source, node.line, "FIELD_TYPE", "`connections` must be a list.")
+            case dict() as fields if near := get_close_matches("connections", [*fields], n=1, cutoff=0.8):
+                told = f"A file begins with `connections:`. Did you mean connections, not {plain(near[0], 64)}?"
+                self.complain(source, document.line, "FIELD_UNKNOWN", told)
             case dict():
                 yield document
             case _:
