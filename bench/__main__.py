@@ -10,6 +10,7 @@ from bench import report
 from bench.registry import BENCHMARKS
 from bench.servers import Servers, servers
 
+from clearline.chassis.collector import freeze_what_stays
 from clearline.chassis.loop_faults import quiet_kafka_client
 from clearline.probes.dial import OutboundLoop
 
@@ -32,6 +33,7 @@ async def _measure(names: list[str], scale: float) -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics' leaders take a moment
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     async with servers() as running:
+        freeze_what_stays()  # as our processes do; the floors gain by it too
         for name in names:
             await _one(name, running, scale)
 

@@ -19,6 +19,7 @@ import structlog
 from clearline.catalogue import load as load_catalogue
 from clearline.chassis import logging, tracing
 from clearline.chassis.clock import SystemClock
+from clearline.chassis.collector import freeze_what_stays
 from clearline.chassis.environment import Problem
 from clearline.chassis.health import CheckResult, Health
 from clearline.chassis.listening import PortTaken
@@ -77,6 +78,7 @@ async def _run(settings: ServeSettings, kafka: KafkaSettings) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     gateway = await compose(settings, kafka)
+    freeze_what_stays()
     await gateway.run(stop)
 
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 import structlog
 
 from clearline.chassis.clock import Clock, SystemClock
+from clearline.chassis.collector import freeze_what_stays
 from clearline.chassis.consumer import Consumer
 from clearline.chassis.health import CheckResult, Health
 from clearline.chassis.listening import PortTaken
@@ -149,6 +150,7 @@ async def until_signal(worker: Worker) -> None:
     quiet_kafka_client(loop)
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, begin_to_stop)
+    freeze_what_stays()
     try:
         await worker.run(stop)
     except PortTaken as taken:
