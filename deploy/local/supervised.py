@@ -48,7 +48,7 @@ class Supervised:
 
     async def live(self, before: list["Supervised"]) -> None:
         """Until cancelled. A cancelled life leaves its child running: `end` stops it."""
-        for each in before:
+        for each in before if self.child is None else ():  # what was taken over runs: it is watched at once
             await each.was_ready.wait()
         match self.process:
             case Step():

@@ -227,6 +227,7 @@ async def test_one_that_says_why_it_is_not_ready_is_not_silent_and_a_halted_one_
     assert told is not None
     assert told.processes["gateway"].says == "consumer x halted: too many dead letters"
     stage.supervisors[0].kill()  # the next one, which never saw it ready, says the same
+    stage.supervisors[0].wait()
     stage.start()
     await until(lambda: stage.condition("gateway") == Condition.HALTED, within=15)
     refusal.unlink()

@@ -140,6 +140,10 @@ async def test_wakes_go_on_after_postgres_threw_their_session_out(
     """Several times: whether the next wake meets a session that is gone, or one that is just going, is chance."""
     async with wakes_of(migrated) as wakes:
         for _ in range(6):
+            await owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = 'clearline-test-wakes' and datname = current_database()"
+            )
             before = heard.count
 
             def again(before: int = before) -> bool:
@@ -147,10 +151,6 @@ async def test_wakes_go_on_after_postgres_threw_their_session_out(
                 return heard.count > before
 
             await until(again, within=10)
-            await owner.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where application_name = 'clearline-test-wakes' and datname = current_database()"
-            )
 
 
 class Ill:
