@@ -102,7 +102,7 @@ async def test_a_member_without_partitions_is_well_and_stays(make: Any, running:
             now = bus.value("clearline_consumer_rebalances_total", group=bus.group)
             if now != seen:
                 changed, seen = time.monotonic(), now
-            return time.monotonic() > changed + sessions
+            return bool(time.monotonic() > changed + sessions)
 
         await until(at_rest, within=20 + 2 * sessions, every=0.2, what="an end of the rebalances")
         assert sorted(one.status().partitions for one in members) == [0, 1]
